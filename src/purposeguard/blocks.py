@@ -1,0 +1,295 @@
+"""What `guard.purpose(…)` and `guard.access(…)` return: a decorator and a with-block in one."""
+
+import contextlib
+import inspect
+import sys
+from collections.abc import Callable
+from types import FrameType, TracebackType
+from typing import Any, Self, TypeVar
+
+from opentelemetry.context import attach, get_current
+
+from purposeguard.arguments import ArgumentReader, people_given
+from purposeguard.exceptions import PurposeGuardError, ScopeError
+from purposeguard.hub import Hub
+from purposeguard.kinds import guarded
+from purposeguard.points import AccessPoint, Names, Site
+from purposeguard.policy.decide import Decision, undecided
+from purposeguard.policy.reasons import Reason
+from purposeguard.scope import UNDECLARED, Lease, Opener, chain_in, current_chain, with_chain
+from purposeguard.stretch import NOBODY, Gate, People, Stretch
+
+T = TypeVar("T")
+
+_YIELDS = inspect.CO_GENERATOR | inspect.CO_ASYNC_GENERATOR
+
+
+def site_of(frame: FrameType, raw: Any = None) -> Site:
+    """Return the place in the code that a frame is at, named after `raw` where it is given."""
+    module = frame.f_globals.get("__name__", "")
+    name = frame.f_code.co_qualname
+    if raw is not None:
+        base = inspect.unwrap(raw)
+        module = getattr(base, "__module__", None) or module
+        name = getattr(base, "__qualname__", type(base).__qualname__)
+    return Site(f"{module}.{name}", frame.f_code.co_filename, frame.f_lineno)
+
+
+def _leaks_across_yield(frame: FrameType) -> bool:
+    """Whether a block written directly in this frame would stay open while a generator waits."""
+    if not frame.f_code.co_flags & _YIELDS:
+        return False
+    driver = frame.f_back
+    return driver is None or driver.f_globals.get("__name__") != contextlib.__name__
+
+
+class _Block(Opener):
+    """What both kinds of scope object have in common."""
+
+    __slots__ = ("_error", "_given", "_hub", "_names", "_role")
+
+    def __init__(
+        self,
+        hub: Hub,
+        names: Names,
+        given: tuple[object, object] | None,
+        error: PurposeGuardError | None,
+    ) -> None:
+        self.epoch = 0
+        self._hub = hub
+        self._names = names
+        self._given = given
+        self._error = error
+        self._role: str | None = None
+
+    def _take_role(self, role: str) -> None:
+        """With a subject or customer an object is a decorator or a block, not both."""
+        if self._given is None:
+            return
+        if self._role not in (None, role):
+            raise ScopeError(
+                f"a scope object with a subject or customer is used as a {self._role} already, "
+                f"and a {role} reads them differently: make another one"
+            )
+        self._role = role
+
+    def _decorate(self, target: Any, frame: FrameType, gate_for: Callable[[Any], Gate]) -> Any:
+        if self._error is not None:
+            raise self._error
+        self._take_role("decorator")
+        self._hub.declared.judge(self._names, site_of(frame))
+        return guarded(target, gate_for, self._names)
+
+    def _reader(self, raw: Any) -> ArgumentReader | None:
+        return None if self._given is None else ArgumentReader(raw, *self._given)
+
+    def _judge_block(self) -> People:
+        """Judge names and people when a block is entered, and return the people."""
+        if self._error is not None:
+            raise self._error
+        policy = self._hub.state.policy
+        if policy is not None:
+            for unknown in self._names.unknown(policy):
+                raise unknown.error()
+        if self._given is None:
+            return NOBODY
+        self._take_role("with-block")
+        return people_given(*self._given)
+
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, _: object) -> Self:
+        return self
+
+
+class PurposeScope(_Block):
+    """Declares a purpose for a function, or for a block."""
+
+    __slots__ = ("_across_yield", "_root")
+
+    def __init__(
+        self,
+        hub: Hub,
+        names: Names,
+        given: tuple[object, object] | None,
+        error: PurposeGuardError | None,
+        root: bool,
+        across_yield: bool,
+    ) -> None:
+        # Written out: these objects are made on every request's path.
+        self.epoch = 0
+        self._hub = hub
+        self._names = names
+        self._given = given
+        self._error = error
+        self._role = None
+        self._root = root
+        self._across_yield = across_yield
+
+    def __call__(self, target: T, /) -> T:
+        """Return `target` with its calls declaring the purpose.
+
+        Raises UnknownNameError for a purpose the policy lacks and ScopeError for what can't be
+        guarded.
+        """
+        result: T = self._decorate(target, sys._getframe(1), self._gate)
+        return result
+
+    def _gate(self, raw: Any) -> Gate:
+        purpose = self._names.purpose
+        return Gate(self._hub, purpose=purpose, root=self._root, people=self._reader(raw))
+
+    def __enter__(self) -> None:
+        self._enter(sys._getframe(1))
+
+    async def __aenter__(self) -> None:
+        self._enter(sys._getframe(1))
+
+    def _enter(self, frame: FrameType) -> None:
+        hub = self._hub
+        context = get_current()
+        chain = chain_in(context, hub.key)
+        name = self._names.purpose or ""
+        known = hub.state.knows(name)
+        people = NOBODY
+        try:
+            if frame.f_code.co_flags & _YIELDS and not self._across_yield:
+                _refuse_in_generator(frame, "purpose")
+            if not known or self._given is not None or self._error is not None:
+                people = self._judge_block()
+        except ScopeError:
+            if not hub.observes:
+                raise
+            attach(with_chain(context, hub.key, chain.refused(Lease(None, opener=self))))
+            return
+        except PurposeGuardError:
+            if not hub.observes:
+                raise
+        inside = chain.push(Lease(name, known, self), self._root, people[0], people[1])
+        attach(with_chain(context, hub.key, inside))
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        context = get_current()
+        key = self._hub.key
+        chain = self.found(chain_in(context, key))
+        if chain is not None:
+            attach(with_chain(context, key, chain.under))
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.__exit__(kind, error, traceback)
+
+
+def _refuse_in_generator(frame: FrameType, noun: str) -> None:
+    if _leaks_across_yield(frame):
+        raise ScopeError(
+            f"a `guard.{noun}` block in a generator would stay open while the generator waits: "
+            f"move it into a function, or decorate the generator with `@guard.{noun}(…)`"
+        )
+
+
+class AccessScope(_Block):
+    """Marks a function, or a block, as an access to data of one category."""
+
+    __slots__ = ("_open",)
+
+    def __init__(
+        self,
+        hub: Hub,
+        names: Names,
+        given: tuple[object, object] | None,
+        error: PurposeGuardError | None,
+    ) -> None:
+        super().__init__(hub, names, given, error)
+        self._open: dict[int, Stretch] = {}
+
+    def __call__(self, target: T, /) -> T:
+        """Return `target` with every call checked, recorded, and blocked or let through.
+
+        Raises UnknownNameError for names the policy lacks and ScopeError for what can't be guarded.
+        A denied call raises OutOfPurposeError or UndecidedAccessError.
+        """
+        frame = sys._getframe(1)
+
+        def gate_for(raw: Any) -> Gate:
+            point = AccessPoint(self._names, site_of(frame, raw), self._hub.tally)
+            return Gate(
+                self._hub, point=point, purpose=self._names.purpose, people=self._reader(raw)
+            )
+
+        result: T = self._decorate(target, frame, gate_for)
+        return result
+
+    def __enter__(self) -> Decision:
+        return self._enter(sys._getframe(1))
+
+    async def __aenter__(self) -> Decision:
+        return self._enter(sys._getframe(1))
+
+    def check(self, frame: FrameType) -> Decision:
+        """Judge and record the access at a place in the code, with no block around it."""
+        decision = self._enter(frame, yields=True)
+        self.__exit__(None, None, None)
+        return decision
+
+    def _enter(self, frame: FrameType, *, yields: bool = False) -> Decision:
+        hub = self._hub
+        people = NOBODY
+        failed = False
+        chain = current_chain(hub.key)
+        try:
+            if not yields and frame.f_code.co_flags & _YIELDS:
+                _refuse_in_generator(frame, "access")
+            people = self._judge_block()
+        except ScopeError:
+            if not hub.observes:
+                raise
+            chain = chain.refused(Lease(None, opener=self))
+        except PurposeGuardError:
+            if not hub.observes:
+                raise
+            failed = self._error is not None
+        point = hub.declared.point(self._names, site_of(frame), hub.tally)
+        purpose = self._names.purpose
+        lease = Lease(purpose, purpose is None or hub.state.knows(purpose), self)
+        stretch = Stretch(Gate(hub, point=point), chain, lease, people)
+        if failed:
+            stretch.fail()
+        stretch.start(get_current())
+        if stretch.error is not None:
+            raise stretch.take_error()
+        self._open[id(stretch)] = stretch
+        return stretch.decision or undecided(Reason.CHECK_FAILED, point.access(UNDECLARED))
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        chain = self.found(current_chain(self._hub.key))
+        stretch = chain.stretch if chain is not None else None
+        if stretch is None:
+            while self._open:
+                self._open.popitem()[1].finish()
+            return
+        stretch.leave()
+        self._open.pop(id(stretch), None)
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.__exit__(kind, error, traceback)

@@ -1,0 +1,41 @@
+"""Counts of what failed in the evidence itself, so that no fault goes unseen."""
+
+import itertools
+from collections.abc import Iterator, Mapping
+
+
+class Count:
+    """A counter that threads may advance without a lock: one C call, atomic under the GIL."""
+
+    __slots__ = ("_looks", "add")
+
+    def __init__(self) -> None:
+        ticks = itertools.count()
+        self.add = ticks.__next__
+        self._looks = 0
+
+    def read(self) -> int:
+        """Return how often `add` was called. One reader at a time."""
+        value = self.add() - self._looks
+        self._looks += 1
+        return value
+
+
+class Faults(Mapping[str, int]):
+    """How often each outlet failed since the guard was made."""
+
+    def __init__(self) -> None:
+        self._counts: dict[str, int] = {}
+
+    def add(self, outlet: str) -> None:
+        """Count one fault of an outlet."""
+        self._counts[outlet] = self._counts.get(outlet, 0) + 1
+
+    def __getitem__(self, outlet: str) -> int:
+        return self._counts[outlet]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(tuple(self._counts))
+
+    def __len__(self) -> int:
+        return len(self._counts)

@@ -1,0 +1,71 @@
+"""The record of one access, and what an outlet for records has to be."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from purposeguard.policy.decide import Decision
+
+
+@dataclass(frozen=True, slots=True)
+class AccessRecord:
+    """What is kept of one access: names of data and keyed hashes, never data."""
+
+    time: datetime
+    """When it was decided, aware, UTC."""
+    decision: Decision
+    mode: str
+    """`enforce` or `observe`: what a denial did to the call."""
+    policy_version: str | None
+    root: bool
+    """Whether a scope on the chain began a new chain."""
+    carried: bool
+    """Whether a purpose on the chain was handed over by `guard.carry`."""
+    function: str
+    """The guarded function's qualified name, or that of the function around the block."""
+    file: str
+    line: int
+    service: str | None
+    host: str
+    process: int
+    trace_id: str | None
+    """32 hex digits, or None without a trace."""
+    span_id: str | None
+    subjects: tuple[str, ...] = ()
+    """Keyed hashes of the people whose data it is."""
+    customers: tuple[str, ...] = ()
+    actor: str | None = None
+    """Keyed hash of who acted."""
+    key_id: str | None = None
+    """Which key the hashes were made with."""
+
+    @property
+    def category(self) -> str:
+        """The category whose data was touched."""
+        return self.decision.category
+
+    @property
+    def outcome(self) -> str:
+        """`permit`, `violation` or `gap`."""
+        return self.decision.outcome
+
+    @property
+    def reason(self) -> str:
+        """The reason code."""
+        return self.decision.reason
+
+    @property
+    def purpose(self) -> str | None:
+        """The purpose that gave the reason, else the innermost one."""
+        return self.decision.purpose
+
+
+class Outlet(Protocol):
+    """Where records go besides telemetry.
+
+    `record` is called after the decision and before the data is released or the denial is raised.
+    What it raises is counted and changes nothing.
+    """
+
+    def record(self, record: AccessRecord, /) -> None:
+        """Take one record."""

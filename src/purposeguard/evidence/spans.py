@@ -1,0 +1,75 @@
+"""A span for each access, current around the guarded call."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from opentelemetry.context import Context
+from opentelemetry.trace import (
+    INVALID_SPAN,
+    Span,
+    Status,
+    StatusCode,
+    Tracer,
+    TracerProvider,
+    get_current_span,
+    get_tracer_provider,
+    set_span_in_context,
+)
+
+from purposeguard.evidence.faults import Faults
+from purposeguard.evidence.instrumentation import SCOPE, VERSION
+
+Attributes = Mapping[str, str | bool | tuple[str, ...]]
+
+_ERROR = Status(StatusCode.ERROR)
+
+
+class Spans:
+    """Starts and ends spans, and never lets a fault of telemetry reach the application."""
+
+    __slots__ = ("_faults", "_given", "_tracer")
+
+    def __init__(self, provider: TracerProvider | None, faults: Faults) -> None:
+        self._given = provider
+        self._faults = faults
+        self._tracer: Tracer | None = None
+
+    def start(self, name: str, context: Context, attributes: Any) -> Span | None:
+        """Return a started span, or None where there is nobody to see it."""
+        try:
+            tracer = self._tracer
+            if tracer is None:
+                provider = self._given or get_tracer_provider()
+                tracer = self._tracer = provider.get_tracer(SCOPE, VERSION)
+            span = tracer.start_span(name, context, attributes=attributes)
+        except Exception:  # noqa: BLE001 - a fault of telemetry changes no decision
+            self._faults.add("spans")
+            return None
+        return None if span is INVALID_SPAN else span
+
+    def made_current(self, span: Span, context: Context) -> Context:
+        """Return the context in which the span is current, where it makes a difference.
+
+        A span that does not record stands in only where there was none to inherit from.
+        """
+        try:
+            if span.is_recording() or not get_current_span(context).get_span_context().is_valid:
+                return set_span_in_context(span, context)
+        except Exception:  # noqa: BLE001 - a fault of telemetry changes no decision
+            self._faults.add("spans")
+        return context
+
+    def end(self, span: Span) -> None:
+        """End a span whose call went through, whatever came of it."""
+        try:
+            span.end()
+        except Exception:  # noqa: BLE001 - a fault of telemetry changes no decision
+            self._faults.add("spans")
+
+    def end_blocked(self, span: Span) -> None:
+        """End the span of an access that was blocked. Its `error.type` was set at the start."""
+        try:
+            span.set_status(_ERROR)
+            span.end()
+        except Exception:  # noqa: BLE001 - a fault of telemetry changes no decision
+            self._faults.add("spans")

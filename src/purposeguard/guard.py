@@ -1,0 +1,323 @@
+"""The guard: one object through which code declares purposes and has its accesses judged."""
+
+import os
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from logging import ERROR, INFO, WARNING
+from typing import Any, TypeVar
+
+from opentelemetry._logs import LoggerProvider
+from opentelemetry.metrics import MeterProvider
+from opentelemetry.trace import TracerProvider
+
+from purposeguard.blocks import AccessScope, PurposeScope
+from purposeguard.carrying import carry
+from purposeguard.exceptions import (
+    PolicyError,
+    PurposeGuardError,
+    ScopeError,
+    UnknownNameError,
+)
+from purposeguard.hub import Actor, Hub
+from purposeguard.locks import Lock
+from purposeguard.points import Names, State, evidence_now, read_names, readable
+from purposeguard.policy.access import Access
+from purposeguard.policy.decide import Decision, decide
+from purposeguard.policy.matrix import Policy
+from purposeguard.policy.modes import BadMode, Modes, parse_modes
+from purposeguard.policy.names import exact
+from purposeguard.policy_file import load_policy
+from purposeguard.scope import current_chain
+from purposeguard.subjects.keys import SubjectKey
+from purposeguard.unguarded import Unguarded, find_unguarded
+from purposeguard.watching import Watch
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """How a guard is doing."""
+
+    policy: str | None
+    policy_version: str | None
+    policy_digest: str | None
+    mode: str
+    faults: Mapping[str, int]
+    """How often each outlet of evidence has failed."""
+
+
+class Guard:
+    """Checks every access against the policy, records it, shows it, and blocks or lets it through.
+
+    `policy` is a loaded policy or the path of its file. It may come later, through `load`; until
+    then every access is refused. `mode` is
+    `"enforce"` (a denied access raises) or `"observe"` (it is recorded, and the call goes on);
+    `modes` maps patterns `category:purpose` to modes that differ. `subject_key` (at least 16 bytes)
+    is what keyed hashes of people are made with; without it no person is recorded. `actor` is a
+    callable that says who acts. `service` names this service in records.
+
+    Telemetry goes to the global OpenTelemetry providers unless others are given.
+
+    Raises UnknownNameError for an unknown mode or a bad pattern, and what `load` raises.
+    """
+
+    def __init__(
+        self,
+        policy: Policy | str | os.PathLike[str] | None = None,
+        *,
+        mode: str = "enforce",
+        modes: Mapping[str, str] | None = None,
+        subject_key: bytes | None = None,
+        actor: Actor | None = None,
+        service: str | None = None,
+        tracer_provider: TracerProvider | None = None,
+        logger_provider: LoggerProvider | None = None,
+        meter_provider: MeterProvider | None = None,
+    ) -> None:
+        parsed = modes_for(mode, modes)
+        self._modes = modes
+        self._loading = Lock()
+        self._hub = Hub(
+            State(None, parsed),
+            subject_key=None if subject_key is None else _key(subject_key),
+            actor=actor,
+            service=service,
+            tracer_provider=tracer_provider,
+            logger_provider=logger_provider,
+            meter_provider=meter_provider,
+        )
+        if policy is not None:
+            self.load(policy)
+
+    def access(
+        self,
+        category: str,
+        *,
+        items: Iterable[str] | None = None,
+        purpose: str | None = None,
+        operation: str | None = None,
+        recipient: str | None = None,
+        source: str | None = None,
+        subject: object = None,
+        customer: object = None,
+    ) -> AccessScope:
+        """Mark what is touched: a decorator for functions, methods and properties, or a block.
+
+        `items` left out means all items of the category. `purpose` declares it in the same breath.
+        In a decorator `subject` and `customer` are a parameter's name or a callable over
+        `inspect.BoundArguments`; in a block they are the value, or a list of values.
+
+        Decorating, or entering a block, raises UnknownNameError for names that the policy lacks.
+        """
+        names, error = self._read(
+            category=category,
+            items=items,
+            purpose=purpose,
+            operation=operation,
+            recipient=recipient,
+            source=source,
+        )
+        given = None if subject is None and customer is None else (subject, customer)
+        return AccessScope(self._hub, names, given, error)
+
+    def purpose(
+        self,
+        name: str,
+        *,
+        root: bool = False,
+        across_yield: bool = False,
+        subject: object = None,
+        customer: object = None,
+    ) -> PurposeScope:
+        """Declare why: a decorator for functions, or a block.
+
+        Nested purposes intersect. `root=True` starts a new chain, and the record says so.
+        `across_yield=True` allows a block in a generator that a test framework drives, such as a
+        pytest fixture. Accesses inside inherit `subject` and `customer`.
+        """
+        hub = self._hub
+        error = None
+        names = hub.declared.purposes.get(name) if type(name) is str else None
+        if names is None:
+            names, error = self._read(purpose=name)
+        given = None if subject is None and customer is None else (subject, customer)
+        return PurposeScope(hub, names, given, error, root, across_yield)
+
+    def _read(self, **given: Any) -> tuple[Names, PurposeGuardError | None]:
+        """Read names; what can't be one is told where the scope is used, as unknown names are."""
+        try:
+            return read_names(**given), None
+        except UnknownNameError as error:
+            return readable(given), error.with_traceback(None)
+
+    def check(
+        self,
+        category: str,
+        *,
+        items: Iterable[str] | None = None,
+        purpose: str | None = None,
+        operation: str | None = None,
+        recipient: str | None = None,
+        source: str | None = None,
+        subject: object = None,
+        customer: object = None,
+    ) -> Decision:
+        """Judge and record an access where there is no call to wrap. Raises as a block does."""
+        scope = self.access(
+            category,
+            items=items,
+            purpose=purpose,
+            operation=operation,
+            recipient=recipient,
+            source=source,
+            subject=subject,
+            customer=customer,
+        )
+        return scope.check(sys._getframe(1))
+
+    def decide(self, access: Access) -> Decision:
+        """Answer the pure question: no look at the context, no record, no exception."""
+        return decide(self._hub.state.policy, access, evidence_now())
+
+    def granted_items(self, category: str) -> tuple[str, ...]:
+        """Return the items of a category that the purposes in force may see, in policy order.
+
+        Empty where nothing is granted or declared. Items that need evidence are left out.
+        """
+        policy = self._hub.state.policy
+        name = exact(category) or ""
+        if policy is None or name not in policy.rows:
+            return ()
+        signature = current_chain(self._hub.key).in_force()
+        return tuple(
+            item
+            for item in policy.rows[name].items
+            if self.decide(
+                Access(name, purposes=signature.purposes, closed=signature.closed, items=(item,))
+            ).permitted
+        )
+
+    def carry(self, work: T) -> T:
+        """Hand the purposes in force over to work that runs elsewhere or later.
+
+        Takes functions, coroutine functions, generator functions, and coroutine and generator
+        objects. Each call of what it returns opens new leases for its own length. Raises ScopeError
+        where the chain is dead: declare the purpose where the work is done.
+        """
+        return carry(self._hub, work)
+
+    def find_unguarded(self, *places: object) -> list[Unguarded]:
+        """Find raw functions that stand behind guarded ones, in modules, classes and registries.
+
+        `places` are what to look through; left out, every imported module is. An empty list is the
+        good answer: assert it in a test.
+        """
+        return find_unguarded(places)
+
+    def load(self, policy: Policy | str | os.PathLike[str], *, mode: str | None = None) -> None:
+        """Judge by this policy, or by the one in this file, from now on.
+
+        May be called again, and replaces the policy as a whole; `mode` replaces the mode. Raises
+        PolicyError for a file that can't be used, UnknownNameError for an unknown mode, for a
+        pattern that names what the policy lacks, and, at the first load, for every name that code
+        has declared and the policy lacks. What raises changes nothing.
+        """
+        with self._loading:
+            try:
+                self._load(policy, mode)
+            except PurposeGuardError as error:
+                problems = len(error.problems) if isinstance(error, PolicyError) else 1
+                self._hub.events.emit(
+                    "purposeguard.policy",
+                    "the policy was refused, and the last good one stays in force",
+                    {"purposeguard.policy.status": "refused", "purposeguard.problems": problems},
+                    ERROR,
+                )
+                raise
+
+    def _load(self, policy: Policy | str | os.PathLike[str], mode: str | None) -> None:
+        state = self._hub.state
+        loaded = policy if isinstance(policy, Policy) else load_policy(policy)
+        modes = state.modes if mode is None else modes_for(mode, self._modes)
+        if state.policy and state.policy.digest == loaded.digest and modes is state.modes:
+            return
+        for bad in modes.unknown(loaded):
+            raise _bad_mode(bad)
+        self._hub.declared.adopt(loaded)
+        self._hub.state = replace(state, policy=loaded, modes=modes)
+        self._announce(loaded, self._hub.declared.missing(loaded))
+
+    def _announce(self, policy: Policy, missing: list[str]) -> None:
+        text = f"policy `{policy.name}` is in force"
+        if missing:
+            text += f", and lacks {len(missing)} names that code uses: {'; '.join(missing[:20])}"
+        self._hub.events.emit(
+            "purposeguard.policy",
+            text,
+            {
+                "purposeguard.policy.status": "loaded",
+                "purposeguard.policy.name": policy.name,
+                "purposeguard.policy.version": policy.version,
+                "purposeguard.policy.digest": policy.digest,
+                "purposeguard.missing": missing[:100],
+            },
+            WARNING if missing else INFO,
+        )
+
+    def watch(self, seconds: float, path: str | os.PathLike[str] | None = None) -> Watch:
+        """Reload the policy file whenever its content changes, looked at every `seconds`.
+
+        `path` left out is the file that the policy in force was loaded from. A file that can't be
+        used leaves the last good policy in force and is told by an event, once for each content.
+        Stop with `.stop()` or by leaving a with-block; forked children watch too.
+        """
+        policy = self._hub.state.policy
+        source = path or (policy.origin if policy else None)
+        if source is None:
+            raise ScopeError("there is no policy file to watch: name its `path`")
+        return Watch(self, source, seconds)
+
+    def health(self) -> Health:
+        """Return which policy is in force, and what has failed in the evidence."""
+        state = self._hub.state
+        policy = state.policy
+        return Health(
+            policy=policy.name if policy else None,
+            policy_version=policy.version if policy else None,
+            policy_digest=policy.digest if policy else None,
+            mode=state.modes.default,
+            faults=dict(self._hub.faults),
+        )
+
+    @property
+    def policy(self) -> Policy | None:
+        """The policy in force."""
+        return self._hub.state.policy
+
+    def _exchange(self, change: Callable[[State], State]) -> State:
+        """Swap the state and return the one before: for `purposeguard.testing`."""
+        with self._loading:
+            before = self._hub.state
+            self._hub.state = change(before)
+            return before
+
+
+def modes_for(mode: object, patterns: object) -> Modes:
+    """Return the modes that a user wrote. Raises UnknownNameError for a bad one."""
+    parsed = parse_modes(mode, patterns)
+    if isinstance(parsed, BadMode):
+        raise _bad_mode(parsed)
+    return parsed
+
+
+def _bad_mode(bad: BadMode) -> UnknownNameError:
+    return UnknownNameError(bad.message, bad.name.strip("`"), bad.suggestion)
+
+
+def _key(key: bytes) -> SubjectKey:
+    try:
+        return SubjectKey(key)
+    except (TypeError, ValueError) as error:
+        raise UnknownNameError(str(error), "subject_key") from None

@@ -1,0 +1,164 @@
+"""What all scopes of one guard share: its state, its key in the context, and its evidence."""
+
+import os
+import socket
+from collections.abc import Callable
+from datetime import UTC, datetime
+from logging import WARNING
+
+from opentelemetry._logs import LoggerProvider
+from opentelemetry.context import Context
+from opentelemetry.metrics import MeterProvider
+from opentelemetry.trace import (
+    Span,
+    TracerProvider,
+    format_span_id,
+    format_trace_id,
+    get_current_span,
+)
+
+from purposeguard.declarations import Declarations
+from purposeguard.evidence.events import Events
+from purposeguard.evidence.faults import Faults
+from purposeguard.evidence.metrics import Tally, tally_for
+from purposeguard.evidence.record import AccessRecord
+from purposeguard.evidence.spans import Spans
+from purposeguard.points import Answer, State
+from purposeguard.policy.reasons import Mode, Outcome
+from purposeguard.scope import Chain, new_key
+from purposeguard.subjects.keys import SubjectKey, is_identifier
+
+Actor = Callable[[], object]
+
+
+class Hub:
+    """One guard's working parts, apart from its public face."""
+
+    __slots__ = (
+        "_actor",
+        "_host",
+        "_subject_key",
+        "declared",
+        "events",
+        "faults",
+        "key",
+        "service",
+        "spans",
+        "state",
+        "tally",
+    )
+
+    def __init__(
+        self,
+        state: State,
+        *,
+        subject_key: SubjectKey | None = None,
+        actor: Actor | None = None,
+        service: str | None = None,
+        tracer_provider: TracerProvider | None = None,
+        logger_provider: LoggerProvider | None = None,
+        meter_provider: MeterProvider | None = None,
+    ) -> None:
+        self.state = state
+        self.declared = Declarations()
+        self.key = new_key()
+        self.faults = Faults()
+        self.spans = Spans(tracer_provider, self.faults)
+        self.events = Events(logger_provider, self.faults)
+        self.tally: Tally = tally_for(meter_provider, self.faults)
+        self.service = service
+        self._subject_key = subject_key
+        self._actor = actor
+        self._host = socket.gethostname()
+
+    @property
+    def observes(self) -> bool:
+        """Whether refused names and scopes are gaps instead of errors."""
+        return self.state.modes.default is Mode.OBSERVE
+
+    def record(
+        self,
+        answer: Answer,
+        chain: Chain,
+        context: Context,
+        people: tuple[object, object] = (None, None),
+    ) -> Span | None:
+        """Leave evidence of one access in every outlet and return its span, still open.
+
+        The span of a blocked access has ended.
+        """
+        answer.count.add()
+        span = self.spans.start(answer.span_name, context, answer.attributes)
+        outlets = self.state.outlets
+        if outlets:
+            record = self._record(answer, chain, span or get_current_span(context), people)
+            for outlet in outlets:
+                try:
+                    outlet.record(record)
+                except Exception:  # noqa: BLE001 - a fault of an outlet changes no decision
+                    self.faults.add(type(outlet).__name__)
+        if not answer.permits:
+            self._tell(answer)
+            if span is not None and answer.blocks:
+                self.spans.end_blocked(span)
+        return span
+
+    def _tell(self, answer: Answer) -> None:
+        violation = answer.decision.outcome is Outcome.VIOLATION
+        name = "purposeguard.violation" if violation else "purposeguard.gap"
+        self.events.emit(name, answer.decision.explain(), answer.event, WARNING)
+
+    def _record(
+        self,
+        answer: Answer,
+        chain: Chain,
+        span: Span,
+        people: tuple[object, object],
+    ) -> AccessRecord:
+        policy = self.state.policy
+        key = self._subject_key
+        trace = span.get_span_context()
+        subject = chain.subject if people[0] is None else people[0]
+        customer = chain.customer if people[1] is None else people[1]
+        category = answer.decision.category
+        return AccessRecord(
+            time=datetime.now(UTC),
+            decision=answer.decision,
+            mode=answer.mode,
+            policy_version=policy.version if policy else None,
+            root=answer.signature.root,
+            carried=answer.signature.carried,
+            function=answer.site.function,
+            file=answer.site.file,
+            line=answer.site.line,
+            service=self.service,
+            host=self._host,
+            process=os.getpid(),
+            trace_id=format_trace_id(trace.trace_id) if trace.is_valid else None,
+            span_id=format_span_id(trace.span_id) if trace.is_valid else None,
+            subjects=self._hashed(f"subject:{category}", subject),
+            customers=self._hashed("customer", customer),
+            actor=self._acting(),
+            key_id=key.id if key else None,
+        )
+
+    def _hashed(self, kind: str, values: object) -> tuple[str, ...]:
+        key = self._subject_key
+        if key is None or not isinstance(values, tuple):
+            return ()
+        return tuple(key.hash(kind, value) for value in values)
+
+    def _acting(self) -> str | None:
+        if self._actor is None or self._subject_key is None:
+            return None
+        try:
+            actor = self._actor()
+        except Exception:  # noqa: BLE001 - who acted is evidence, not part of the decision
+            self.faults.add("actor")
+            return None
+        if actor is None:
+            return None
+        if not is_identifier(actor):
+            self.faults.add("actor")
+            return None
+        return self._subject_key.hash("actor", actor)

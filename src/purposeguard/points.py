@@ -1,0 +1,324 @@
+"""Access points: what one place in the code touches, and the answers prepared for it.
+
+A decision depends on the policy, on what the place declares and on the purposes in force. So each
+point keeps, for one state of the guard, an answer for each signature that it has met: the decision,
+the span's attributes and the counter, all ready. A reload swaps the state and with it every cache.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+from purposeguard.evidence.faults import Count
+from purposeguard.evidence.metrics import Tally
+from purposeguard.evidence.record import Outlet
+from purposeguard.exceptions import (
+    AccessDeniedError,
+    OutOfPurposeError,
+    UndecidedAccessError,
+    UnknownNameError,
+)
+from purposeguard.policy.access import Access, Evidence
+from purposeguard.policy.decide import Decision, decide, undecided
+from purposeguard.policy.matrix import Policy
+from purposeguard.policy.modes import Modes
+from purposeguard.policy.names import exact, nearest, printable, shown
+from purposeguard.policy.reasons import Mode, Operation, Outcome, Reason
+from purposeguard.scope import Chain, Signature
+
+_CACHE_LIMIT = 4096
+"""Prepared answers a point keeps; signatures beyond it are decided each time."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class State:
+    """Everything that an answer depends on besides the access itself: swapped as a whole."""
+
+    policy: Policy | None
+    modes: Modes
+    outlets: tuple[Outlet, ...] = ()
+
+    def knows(self, purpose: str) -> bool:
+        """Whether the policy in force declares this purpose."""
+        return self.policy is not None and purpose in self.policy.lineages
+
+
+class Site(NamedTuple):
+    """A place in the code."""
+
+    function: str
+    file: str
+    line: int
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}"
+
+
+class Names(NamedTuple):
+    """The names that one place in the code uses, as plain text."""
+
+    category: str | None = None
+    items: tuple[str, ...] | None = None
+    purpose: str | None = None
+    operation: str | None = None
+    recipient: str | None = None
+    source: str | None = None
+
+    def unknown(self, policy: Policy) -> Iterator["UnknownName"]:
+        """Yield every name that the policy lacks."""
+        row = policy.rows.get(self.category) if self.category is not None else None
+        if self.category is not None and row is None:
+            yield _unknown("category", self.category, policy.rows)
+        for item in self.items or ():
+            if row is not None and item not in row.items:
+                yield _unknown(f"item of `{self.category}`", item, row.items)
+        if self.purpose is not None and self.purpose not in policy.lineages:
+            yield _unknown("purpose", self.purpose, policy.lineages)
+        if self.recipient is not None and self.recipient not in policy.recipients:
+            yield _unknown("recipient", self.recipient, policy.recipients)
+        if self.source is not None and self.source not in policy.sources:
+            yield _unknown("source", self.source, policy.sources)
+
+
+class UnknownName(NamedTuple):
+    """A name that the policy lacks."""
+
+    message: str
+    name: str
+    suggestion: str | None
+
+    def error(self) -> UnknownNameError:
+        """Return what to raise for it."""
+        return UnknownNameError(self.message, printable(self.name).strip("`"), self.suggestion)
+
+
+def _unknown(kind: str, name: str, known: Iterable[str]) -> UnknownName:
+    close = nearest(name, known)
+    fix = f"did you mean `{close}`?" if close else "declare it there, or correct the name"
+    return UnknownName(f"{printable(name)} is no {kind} of the policy: {fix}", name, close)
+
+
+def read_names(
+    category: object = None,
+    *,
+    items: object = None,
+    purpose: object = None,
+    operation: object = None,
+    recipient: object = None,
+    source: object = None,
+) -> Names:
+    """Return the names as plain text. Raises UnknownNameError for what can't be a name at all."""
+    if isinstance(items, str | bytes):
+        raise UnknownNameError("`items` is one name where a list belongs: write `items=[…]`")
+    if items is not None and not isinstance(items, list | tuple | set | frozenset):
+        raise UnknownNameError(f"`items` is {printable(items)}: give a list of names")
+    listed = sorted(items) if isinstance(items, set | frozenset) else items
+    plain = None if listed is None else tuple(_text("item", item) for item in listed)
+    if plain == ():
+        raise UnknownNameError("`items` is empty: name at least one, or leave it out for all")
+    asked = _optional("operation", operation)
+    if asked is not None and asked not in frozenset(Operation):
+        close = nearest(asked, list(Operation))
+        known = ", ".join(f"`{each}`" for each in Operation)
+        raise UnknownNameError(
+            f"{printable(asked)} is no operation: use one of {known}", printable(asked), close
+        )
+    named = Names(
+        _optional("category", category),
+        plain,
+        _optional("purpose", purpose),
+        asked,
+        _optional("recipient", recipient),
+        _optional("source", source),
+    )
+    if named.source is not None and asked != Operation.COLLECT:
+        raise UnknownNameError('`source` is for data that is collected: add `operation="collect"`')
+    if asked == Operation.PROVIDE and named.recipient is None:
+        raise UnknownNameError("`provide` needs to know to whom: add `recipient=…`")
+    return named
+
+
+def readable(given: Mapping[str, object]) -> Names:
+    """Return what can be shown of names that could not be read: keys, lengths and types."""
+    texts: dict[str, Any] = {
+        role: shown(name) for role, name in given.items() if name is not None and role != "items"
+    }
+    return Names(**texts)
+
+
+def _optional(kind: str, name: object) -> str | None:
+    return None if name is None else _text(kind, name)
+
+
+def _text(kind: str, name: object) -> str:
+    text = exact(name)
+    if text is None:
+        raise UnknownNameError(
+            f"a {kind} is given as {type(name).__name__}: use text or a `StrEnum` member",
+            type(name).__name__,
+        )
+    return text
+
+
+class Answer:
+    """A decision with everything that its evidence needs, ready to be used again."""
+
+    __slots__ = (
+        "attributes",
+        "blocks",
+        "count",
+        "decision",
+        "event",
+        "mode",
+        "permits",
+        "signature",
+        "site",
+        "span_name",
+    )
+
+    def __init__(
+        self, decision: Decision, mode: Mode, signature: Signature, site: Site, count: Count
+    ) -> None:
+        self.decision = decision
+        self.mode = mode
+        self.signature = signature
+        self.site = site
+        self.count = count
+        self.permits = decision.outcome is Outcome.PERMIT
+        self.blocks = not self.permits and mode is Mode.ENFORCE
+        unknown = decision.reason in (Reason.CATEGORY_UNKNOWN, Reason.POLICY_NOT_LOADED)
+        self.span_name = "access" if unknown else f"access {decision.category}"
+        self.event = {
+            f"purposeguard.{key}": value for key, value in _attributes(decision, mode, signature)
+        }
+        self.event["code.function.name"] = site.function
+        attributes = dict(self.event)
+        if self.blocks:
+            attributes["error.type"] = self.error_class().__name__
+        self.attributes = MappingProxyType(attributes)
+
+    def error_class(self) -> type[AccessDeniedError]:
+        """Which error stands for this denial."""
+        violation = self.decision.outcome is Outcome.VIOLATION
+        return OutOfPurposeError if violation else UndecidedAccessError
+
+    def error(self) -> AccessDeniedError:
+        """Return a new error for this denial."""
+        return self.error_class()(self.decision)
+
+    def same_as(self, other: "Answer") -> bool:
+        """Whether both come to the same: a generator's next step need not record it again."""
+        mine, theirs = self.decision, other.decision
+        return (mine.reason, mine.cells, self.blocks) == (theirs.reason, theirs.cells, other.blocks)
+
+
+AttributeValue = str | bool | tuple[str, ...]
+
+
+def _attributes(
+    decision: Decision, mode: Mode, signature: Signature
+) -> Iterator[tuple[str, AttributeValue]]:
+    known = decision.reason not in (
+        Reason.PURPOSE_UNKNOWN,
+        Reason.PURPOSE_UNDECLARED,
+        Reason.POLICY_NOT_LOADED,
+    )
+    if decision.reason not in (Reason.CATEGORY_UNKNOWN, Reason.POLICY_NOT_LOADED):
+        yield "category", decision.category
+    if decision.purpose is not None and known:
+        yield "purpose", decision.purpose
+    yield "outcome", str(decision.outcome)
+    yield "reason", str(decision.reason)
+    yield "mode", str(mode)
+    yield "clause", decision.clauses
+    yield "policy.digest", decision.policy_digest[:12]
+    if decision.items is not None:
+        yield "items", decision.items
+    if len(decision.purposes) > 1 and known:
+        yield "purposes", decision.purposes
+    if decision.operation != Operation.USE:
+        yield "operation", str(decision.operation)
+    if decision.recipient is not None:
+        yield "recipient", decision.recipient
+    if decision.ground is not None:
+        yield "ground", decision.ground
+    if signature.root:
+        yield "root", True
+    if signature.carried:
+        yield "carried", True
+
+
+def evidence_now() -> Evidence:
+    """Return what is known without any look-up: the day, in UTC."""
+    return Evidence(today=datetime.now(UTC).date())
+
+
+class AccessPoint:
+    """One place in the code that touches data of one category."""
+
+    __slots__ = ("_cache", "_tally", "names", "site")
+
+    def __init__(self, names: Names, site: Site, tally: Tally) -> None:
+        self.names = names
+        self.site = site
+        self._tally = tally
+        self._cache: tuple[State | None, dict[Signature, Answer]] = (None, {})
+
+    def prepared(self, state: State, chain: Chain) -> Answer | None:
+        """Return the answer for a live chain if it has been prepared."""
+        cached, answers = self._cache
+        if cached is not state or not chain.live():
+            return None
+        return answers.get(chain.signature)
+
+    def answer(self, state: State, chain: Chain) -> Answer:
+        """Return the answer for what is in force, prepared once for each signature."""
+        signature = chain.in_force()
+        cached, answers = self._cache
+        if cached is not state:
+            answers = {}
+            self._cache = (state, answers)
+        return answers.get(signature) or self._prepare(state, signature, answers)
+
+    def _prepare(
+        self, state: State, signature: Signature, answers: dict[Signature, Answer]
+    ) -> Answer:
+        access = self.access(signature)
+        decision = decide(state.policy, access, evidence_now())
+        answer = self._answer(state, decision, signature)
+        timed = self.names.recipient is not None
+        if not signature.transient and not timed and len(answers) < _CACHE_LIMIT:
+            answers[signature] = answer
+        return answer
+
+    def failed(self, state: State, signature: Signature) -> Answer:
+        """Return the gap for a check in which something went wrong."""
+        decision = undecided(Reason.CHECK_FAILED, self.access(signature), state.policy)
+        return self._answer(state, decision, signature)
+
+    def access(self, signature: Signature) -> Access:
+        """Return the access that this point makes under a signature."""
+        names = self.names
+        return Access(
+            names.category or "",
+            purposes=signature.purposes,
+            closed=signature.closed,
+            items=names.items,
+            operation=names.operation,
+            recipient=names.recipient,
+            source=names.source,
+        )
+
+    def _answer(self, state: State, decision: Decision, signature: Signature) -> Answer:
+        mode = state.modes.of(decision.category, decision.purposes, state.policy)
+        labels = _labels(state, decision, mode)
+        return Answer(decision, mode, signature, self.site, self._tally.count(labels))
+
+
+def _labels(state: State, decision: Decision, mode: Mode) -> tuple[str, str, str, str, str]:
+    """Names the policy lacks are left out: what comes from outside must not grow the counter."""
+    category = decision.category if state.policy and decision.category in state.policy.rows else ""
+    purpose = decision.purpose if decision.purpose and state.knows(decision.purpose) else ""
+    return category, purpose, str(decision.outcome), str(decision.reason), str(mode)

@@ -1,0 +1,406 @@
+"""The decision: a pure function of a policy, an access and what is known about its people."""
+
+import operator
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import NamedTuple, TypeVar
+
+from purposeguard.policy.access import NO_EVIDENCE, Access, Evidence
+from purposeguard.policy.explain import sentence
+from purposeguard.policy.matrix import Cell, Ground, Policy, Provision, Recipient, Row
+from purposeguard.policy.names import exact, shown
+from purposeguard.policy.reasons import (
+    RANK,
+    Finding,
+    Need,
+    Operation,
+    Outcome,
+    Reason,
+    RecipientKind,
+)
+
+_T = TypeVar("_T")
+_CONSENTS = frozenset({Need.CONSENT_CUSTOMER, Need.CONSENT_INDIVIDUAL})
+_OPERATIONS = frozenset(map(str, Operation))
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """The answer to one access, and what it rests on."""
+
+    outcome: Outcome
+    reason: Reason
+    category: str
+    purpose: str | None
+    """The purpose that gave the reason, else the innermost one; None where none is in force."""
+    purposes: tuple[str, ...]
+    """The purposes in force, outermost first."""
+    items: tuple[str, ...] | None
+    operation: str
+    recipient: str | None = None
+    source: str | None = None
+    ground: str | None = None
+    cells: tuple[tuple[str, str], ...] = ()
+    """The (category, purpose) pairs of the cells behind the answer."""
+    clauses: tuple[str, ...] = ()
+    excess: tuple[str, ...] = ()
+    """The items that the answer refuses, for `item_excess`."""
+    unmet: tuple[Need, ...] = ()
+    """The evidence that is missing, withdrawn or unknown."""
+    allowed_purposes: tuple[str, ...] = ()
+    """For a denial: the purposes under which the policy grants this, as far as it alone can say."""
+    allowed_clauses: tuple[str, ...] = ()
+    allowed_items: tuple[str, ...] = ()
+    """For `item_excess`: the items that the purpose may see."""
+    allowed_sources: tuple[str, ...] = ()
+    """For `source_not_listed`: the sources that the policy lists."""
+    allowed_recipients: tuple[str, ...] = ()
+    """For `recipient_not_listed`: the recipients that may be given this for the purpose."""
+    policy: str | None = None
+    policy_digest: str = ""
+
+    @property
+    def permitted(self) -> bool:
+        """Whether the outcome is `permit`."""
+        return self.outcome is Outcome.PERMIT
+
+    def explain(self) -> str:
+        """Say in one sentence what was decided and why, in names of data only."""
+        return sentence(self)
+
+
+class _Answer(NamedTuple):
+    """What one purpose, item and cell come to."""
+
+    rank: int
+    reason: Reason
+    cell: Cell | None = None
+    clauses: tuple[str, ...] = ()
+    unmet: tuple[Need, ...] = ()
+
+
+def decide(policy: Policy | None, access: Access, evidence: Evidence = NO_EVIDENCE) -> Decision:
+    """Decide one access. Total: anything that can't be judged is a gap, and nothing is raised.
+
+    Each purpose in force must permit every item by itself. An item is judged against each cell of
+    the purpose and of its ancestors and takes the best answer; the access takes the worst.
+    """
+    try:
+        return _decide(policy, access, evidence)
+    except Exception:  # noqa: BLE001 - a check that fails is a gap, whatever went wrong in it
+        return undecided(Reason.CHECK_FAILED, access, policy)
+
+
+def undecided(reason: Reason, access: Access, policy: Policy | None = None) -> Decision:
+    """Return a gap that needs no look at the matrix."""
+    purposes = tuple(map(shown, access.purposes)) if type(access.purposes) is tuple else ()
+    return Decision(
+        reason.outcome,
+        reason,
+        shown(access.category),
+        purposes[-1] if purposes else None,
+        purposes,
+        tuple(map(shown, access.items)) if type(access.items) is tuple else None,
+        shown(_operation(access)),
+        None if access.recipient is None else shown(access.recipient),
+        None if access.source is None else shown(access.source),
+        policy=policy.name if policy else None,
+        policy_digest=policy.digest if policy else "",
+    )
+
+
+def _operation(access: Access) -> object:
+    if access.operation is not None:
+        return access.operation
+    return Operation.USE if access.recipient is None else Operation.PROVIDE
+
+
+def _well_formed(access: Access) -> bool:
+    """Whether the lists are lists, an `Access` keeps them as tuples, and the operation is one."""
+    return (
+        type(access.purposes) is tuple
+        and type(access.grounds) is tuple
+        and (access.items is None or type(access.items) is tuple)
+        and exact(_operation(access)) in _OPERATIONS
+    )
+
+
+def _plain(names: Iterable[object]) -> Iterator[str]:
+    return (exact(name) or "" for name in names)
+
+
+def in_force(policy: Policy, purposes: Iterable[str]) -> tuple[str, ...]:
+    """Return the purposes less doubles and every ancestor of another one, outermost first."""
+    distinct = tuple(dict.fromkeys(purposes))
+    if len(distinct) == 1:
+        return distinct
+    covered = {above for each in distinct for above in policy.lineages.get(each, ())[1:]}
+    return tuple(each for each in distinct if each not in covered)
+
+
+def _decide(policy: Policy | None, access: Access, evidence: Evidence) -> Decision:
+    if policy is None:
+        return undecided(Reason.POLICY_NOT_LOADED, access)
+    if not _well_formed(access):
+        return undecided(Reason.CHECK_FAILED, access, policy)
+    row = policy.rows.get(exact(access.category) or "")
+    if row is None:
+        return undecided(Reason.CATEGORY_UNKNOWN, access, policy)
+    if not access.purposes:
+        return undecided(Reason.PURPOSE_UNDECLARED, access, policy)
+    if access.closed:
+        return undecided(Reason.PURPOSE_CLOSED, access, policy)
+    if not all(policy.knows_purpose(each) for each in _plain(access.purposes)):
+        return undecided(Reason.PURPOSE_UNKNOWN, access, policy)
+    return _Judge(policy, row, access, evidence).decision()
+
+
+class _Judge:
+    """Judges one access whose category and purposes are known."""
+
+    def __init__(self, policy: Policy, row: Row, access: Access, evidence: Evidence) -> None:
+        self._policy = policy
+        self._row = row
+        self._evidence = evidence
+        self._category = exact(access.category) or ""
+        self._purposes = in_force(policy, _plain(access.purposes))
+        self._items = tuple(_plain(access.items)) if access.items else None
+        self._source = exact(access.source)
+        self._recipient_name = None if access.recipient is None else exact(access.recipient) or ""
+        self._recipient = policy.recipients.get(self._recipient_name or "")
+        self._ground = exact(access.grounds[-1]) if access.grounds else None
+        self._operation = Operation(exact(_operation(access)) or "")
+
+    def decision(self) -> Decision:
+        if self._operation is Operation.ERASE:
+            return self._decided(self._purposes[-1], [_answer(Reason.GRANTED)], ())
+        worst: list[_Answer] = []
+        purpose = self._purposes[-1]
+        excess: tuple[str, ...] = ()
+        for candidate in reversed(self._purposes):
+            answers = self._for_purpose(candidate)
+            rank = min(answer.rank for answer in answers.values())
+            if not worst or rank < worst[0].rank:
+                purpose = candidate
+                worst = []
+                excess = tuple(item for item, answer in answers.items() if answer.rank == rank)
+            if not worst or rank == worst[0].rank:
+                worst += [answer for answer in answers.values() if answer.rank == rank]
+        if worst[0].reason is not Reason.ITEM_EXCESS:
+            excess = ()
+        return self._decided(purpose, worst, excess)
+
+    def _decided(self, purpose: str, answers: list[_Answer], excess: tuple[str, ...]) -> Decision:
+        reason = answers[0].reason
+        allowed: tuple[Cell, ...] = ()
+        if reason.outcome is not Outcome.PERMIT:
+            allowed = self._alternatives()
+        return Decision(
+            reason.outcome,
+            reason,
+            self._category,
+            purpose,
+            self._purposes,
+            None if self._items is None else tuple(map(shown, self._items)),
+            self._operation,
+            None if self._recipient_name is None else shown(self._recipient_name),
+            None if self._source is None else shown(self._source),
+            self._ground if self._ground in self._policy.grounds else None,
+            cells=_distinct((a.cell.category, a.cell.purpose) for a in answers if a.cell),
+            clauses=_distinct(clause for a in answers for clause in a.clauses),
+            excess=tuple(map(shown, excess)),
+            unmet=_distinct(need for a in answers for need in a.unmet),
+            allowed_purposes=tuple(cell.purpose for cell in allowed),
+            allowed_clauses=_distinct(clause for cell in allowed for clause in cell.clauses),
+            allowed_items=self._allowed_items(purpose) if reason is Reason.ITEM_EXCESS else (),
+            allowed_sources=(
+                tuple(self._policy.sources) if reason is Reason.SOURCE_NOT_LISTED else ()
+            ),
+            allowed_recipients=(
+                self._allowed_recipients(purpose, answers)
+                if reason is Reason.RECIPIENT_NOT_LISTED
+                else ()
+            ),
+            policy=self._policy.name,
+            policy_digest=self._policy.digest,
+        )
+
+    def _alternatives(self) -> tuple[Cell, ...]:
+        """The cells that would grant this access, or, where none would, that grant the category."""
+        ranked = [
+            (min(map(_rank, self._for_purpose(purpose).values())), cell)
+            for purpose, cell in self._row.cells.items()
+        ]
+        fitting = tuple(cell for rank, cell in ranked if rank >= RANK[Reason.USE_SUSPENDED])
+        return fitting or tuple(cell for rank, cell in ranked if rank > RANK[Reason.PROHIBITED])
+
+    def _allowed_items(self, purpose: str) -> tuple[str, ...]:
+        found = self._row.cells
+        cells = [found[each] for each in self._policy.lineages[purpose] if each in found]
+        provisions = [(cell, self._provision(purpose, cell)) for cell in cells]
+        return tuple(
+            item
+            for item in self._row.items
+            if any(
+                item in cell.items and (provision is None or item in provision.items)
+                for cell, provision in provisions
+            )
+        )
+
+    def _allowed_recipients(self, purpose: str, answers: list[_Answer]) -> tuple[str, ...]:
+        cells = _distinct(answer.cell for answer in answers if answer.cell)
+        return tuple(
+            sorted(
+                recipient.key
+                for recipient in self._policy.recipients.values()
+                if any(self._provision_to(recipient, purpose, cell) for cell in cells)
+            )
+        )
+
+    def _prohibition(self, purpose: str) -> tuple[str, ...] | None:
+        if not self._row.prohibitions:
+            return None
+        for each in self._policy.lineages[purpose]:
+            if each in self._row.prohibitions:
+                return self._row.prohibitions[each]
+        return self._row.above_prohibited.get(purpose)
+
+    def _for_purpose(self, purpose: str) -> dict[str, _Answer]:
+        """What each item comes to under one purpose."""
+        items = self._row.items if self._items is None else self._items
+        clauses = self._prohibition(purpose)
+        if clauses is not None:
+            return dict.fromkeys(items, _answer(Reason.PROHIBITED, clauses=clauses))
+        found = self._row.cells
+        cells = [found[each] for each in self._policy.lineages[purpose] if each in found]
+        if not cells:
+            return dict.fromkeys(items, _answer(Reason.NOT_GRANTED))
+        best: dict[str, _Answer] = {}
+        for cell in cells:
+            within, listed, excess = self._for_cell(purpose, cell)
+            for item in items:
+                answer = listed if item in within else excess
+                if item not in best or answer.rank > best[item].rank:
+                    best[item] = answer
+        return best
+
+    def _for_cell(self, purpose: str, cell: Cell) -> tuple[frozenset[str], _Answer, _Answer]:
+        """The items that a cell lets through, what each comes to, and what any other one does."""
+        provision = self._provision(purpose, cell)
+        clauses = cell.clauses
+        within = cell.items
+        if provision is not None:
+            clauses = _distinct((*clauses, *provision.clauses))
+            within &= provision.items
+        excess = _answer(Reason.ITEM_EXCESS, cell, clauses)
+        return within, self._for_listed(purpose, cell, provision, clauses), excess
+
+    def _for_listed(
+        self, purpose: str, cell: Cell, provision: Provision | None, clauses: tuple[str, ...]
+    ) -> _Answer:
+        source = None
+        if self._operation is Operation.COLLECT:
+            source = self._policy.sources.get(self._source or "")
+            if source is None:
+                return _answer(Reason.SOURCE_NOT_LISTED, cell, clauses)
+            clauses = _distinct((*clauses, *source.clauses))
+        named = self._recipient_name is not None
+        needed = cell.only_to is not None or self._operation is Operation.PROVIDE
+        if provision is None and (named or needed):
+            return _answer(Reason.RECIPIENT_NOT_LISTED, cell, clauses)
+        stopped = self._stopped(purpose, cell, clauses)
+        if stopped:
+            return stopped
+        needs = cell.needs if provision is None else (*cell.needs, *provision.needs)
+        if not needs and source is None:
+            return _answer(Reason.GRANTED, cell, clauses)
+        answers = [self._for_need(need, cell, clauses) for need in needs]
+        if source is not None:
+            # A ground lifts the consent to give data away, never the one to have obtained it.
+            answers += [self._for_need(need, cell, clauses, lift=False) for need in source.needs]
+        return min(answers, key=_rank, default=_answer(Reason.GRANTED, cell, clauses))
+
+    def _provision(self, purpose: str, cell: Cell) -> Provision | None:
+        """What the named recipient may be given here, or None where it may be given nothing."""
+        if self._recipient is None:
+            return None
+        return self._provision_to(self._recipient, purpose, cell)
+
+    def _provision_to(self, recipient: Recipient, purpose: str, cell: Cell) -> Provision | None:
+        if cell.only_to is not None and not cell.only_to & {recipient.key, recipient.group}:
+            return None
+        provision = recipient.provisions.get(self._category)
+        if provision is None or not self._supervised(recipient):
+            return None
+        if provision.purposes is None or provision.purposes & {*self._policy.lineages[purpose]}:
+            return provision
+        return None
+
+    def _supervised(self, recipient: Recipient) -> bool:
+        if recipient.supervised_until is None:
+            return True
+        today = self._evidence.today
+        return today is not None and today <= recipient.supervised_until
+
+    def _stopped(self, purpose: str, cell: Cell, clauses: tuple[str, ...]) -> _Answer | None:
+        """Suspension and retention, which stop every cell but a verified request's handling."""
+        evidence = self._evidence
+        request = self._policy.request_purpose
+        if request in self._policy.lineages[purpose] and self._request_verified():
+            return None
+        if evidence.use_suspended:
+            return _answer(Reason.USE_SUSPENDED, cell, clauses)
+        leaves = self._recipient and self._recipient.kind is not RecipientKind.PROCESSOR
+        if evidence.provision_suspended and leaves:
+            return _answer(Reason.PROVISION_SUSPENDED, cell, clauses)
+        if evidence.retention_elapsed:
+            return _answer(Reason.RETENTION_ELAPSED, cell, clauses)
+        return None
+
+    def _request_verified(self) -> bool:
+        return self._evidence.finding(Need.VERIFIED_REQUEST) is Finding.HELD
+
+    def _for_need(
+        self, need: Need, cell: Cell, clauses: tuple[str, ...], *, lift: bool = True
+    ) -> _Answer:
+        finding = self._evidence.finding(need)
+        if finding is Finding.HELD:
+            return _answer(Reason.GRANTED, cell, clauses)
+        if lift and need in _CONSENTS and self._ground is not None:
+            ground = self._policy.grounds.get(self._ground)
+            if ground and self._lifts(ground, need):
+                clauses = _distinct((*clauses, *ground.clauses))
+                return _answer(Reason.GRANTED_BY_GROUND, cell, clauses)
+        return _answer(self._shortfall(need, finding), cell, clauses, (need,))
+
+    def _shortfall(self, need: Need, finding: Finding) -> Reason:
+        if finding is Finding.UNKNOWN:
+            return Reason.EVIDENCE_UNAVAILABLE
+        if need is Need.MANDATE:
+            return Reason.MANDATE_MISSING
+        if need not in _CONSENTS:
+            return Reason.REQUEST_MISSING
+        if self._ground is not None:
+            return Reason.GROUND_NOT_ACCEPTED
+        withdrawn = finding is Finding.WITHDRAWN
+        return Reason.CONSENT_WITHDRAWN if withdrawn else Reason.CONSENT_MISSING
+
+    def _lifts(self, ground: Ground, need: Need) -> bool:
+        recipient = self._recipient
+        return recipient is not None and (need, recipient.group, self._category) in ground.lifts
+
+
+_rank = operator.attrgetter("rank")
+
+
+def _answer(
+    reason: Reason,
+    cell: Cell | None = None,
+    clauses: tuple[str, ...] = (),
+    unmet: tuple[Need, ...] = (),
+) -> _Answer:
+    return _Answer(RANK[reason], reason, cell, clauses, unmet)
+
+
+def _distinct(values: Iterable[_T]) -> tuple[_T, ...]:
+    return tuple(dict.fromkeys(values))

@@ -1,0 +1,313 @@
+"""Leases and chains: for which stretch of execution which purposes are declared.
+
+A chain is an immutable value that lives in the OpenTelemetry Context under one key per guard. It
+holds leases, the only mutable part: a lease dies with the block that opened it, and every chain
+that it is on dies with it, wherever a copy of that chain is still held.
+"""
+
+import os
+from typing import Any
+
+from opentelemetry.context import Context, create_key, get_current
+
+_INTERNED_LIMIT = 10_000
+"""How many signatures are kept for reuse; the ones beyond it are made anew each time."""
+
+
+class _Process:
+    """The identity of this process, another one in a forked child."""
+
+    __slots__ = ()
+
+
+_here = _Process()
+
+
+def _after_fork() -> None:
+    global _here  # noqa: PLW0603 - the one thing that a fork changes
+    _here = _Process()
+
+
+os.register_at_fork(after_in_child=_after_fork)
+
+
+class Signature:
+    """What of a chain a decision depends on: a value that caches are keyed on by identity.
+
+    `purposes` are distinct, the innermost last. A signature is `transient` where it holds a name
+    that the policy lacked: nothing may be cached for it, since such names come from outside.
+    """
+
+    __slots__ = ("_children", "_closed", "carried", "closed", "purposes", "root", "transient")
+
+    def __init__(
+        self,
+        purposes: tuple[str, ...],
+        *,
+        root: bool = False,
+        carried: bool = False,
+        closed: bool = False,
+        transient: bool = False,
+    ) -> None:
+        self.purposes = purposes
+        self.root = root
+        self.carried = carried
+        self.closed = closed
+        self.transient = transient
+        self._children: dict[str, Signature] = {}
+        self._closed: Signature | None = None
+
+    def declare(self, purpose: str, known: bool) -> "Signature":
+        """Return the signature with one more purpose as the innermost one."""
+        found = self._children.get(purpose)
+        if found is None:
+            purposes = (*(each for each in self.purposes if each != purpose), purpose)
+            if self.transient or not known:
+                return Signature(purposes, root=self.root, carried=self.carried, transient=True)
+            found = _interned(purposes, self.root, self.carried)
+            if found.interned:
+                self._children[purpose] = found
+        return found
+
+    @property
+    def interned(self) -> bool:
+        """Whether this very object stands for its value everywhere."""
+        return _table.get((self.purposes, self.root, self.carried)) is self
+
+    def as_carried(self) -> "Signature":
+        """Return the same purposes marked as handed over."""
+        if self.transient:
+            return Signature(self.purposes, root=self.root, carried=True, transient=True)
+        return _interned(self.purposes, self.root, carried=True)
+
+    def as_closed(self) -> "Signature":
+        """Return the signature of the same chain once a lease on it has died."""
+        if self._closed is None:
+            self._closed = Signature(
+                self.purposes,
+                root=self.root,
+                carried=self.carried,
+                closed=True,
+                transient=self.transient,
+            )
+        return self._closed
+
+
+_table: dict[tuple[tuple[str, ...], bool, bool], Signature] = {}
+
+
+def _interned(purposes: tuple[str, ...], root: bool, carried: bool) -> Signature:
+    key = (purposes, root, carried)
+    found = _table.get(key)
+    if found is None:
+        found = Signature(purposes, root=root, carried=carried)
+        if len(_table) < _INTERNED_LIMIT:
+            found = _table.setdefault(key, found)
+    return found
+
+
+UNDECLARED = _interned((), root=False, carried=False)
+_ROOT = _interned((), root=True, carried=False)
+
+
+class Opener:
+    """A scope object: may be entered many times, nested, and from many threads.
+
+    What a block opened is found in the context, never on the object, so leaving works in any
+    context and never touches a token of another one. `epoch` counts how often the object had to
+    kill all its leases at once: a lease of an earlier epoch is dead.
+    """
+
+    __slots__ = ("epoch",)
+
+    def __init__(self) -> None:
+        self.epoch = 0
+
+    def found(self, chain: "Chain | None") -> "Chain | None":
+        """Kill the innermost live lease that this object opened in a context's chain.
+
+        Returns the chain that it was pushed with, whose `under` is what was in force before. Where
+        the context holds none of its own, every lease that the object still has open dies, and
+        None is returned: a gap for bystanders, never a grant.
+        """
+        dead = None
+        while chain is not None:
+            lease = chain.lease
+            if lease is not None and lease.opener is self:
+                if lease.live and lease.epoch == self.epoch:
+                    lease.live = False
+                    return chain
+                dead = dead or chain
+            chain = chain.under
+        if dead is None:
+            self.epoch += 1
+        return dead
+
+
+_CALLS = Opener()
+"""Stands in as the opener of what calls open: they close it themselves."""
+
+
+class Lease:
+    """The token of one open block, call or generator. `purpose` is None where it declares none."""
+
+    __slots__ = ("epoch", "known", "live", "opener", "purpose")
+
+    def __init__(self, purpose: str | None, known: bool = True, opener: Opener = _CALLS) -> None:
+        self.purpose = purpose
+        self.known = known
+        self.opener = opener
+        self.epoch = opener.epoch
+        self.live = True
+
+
+class Chain:
+    """The leases in a context, outermost first, and what was in force before the newest of them."""
+
+    __slots__ = (
+        "_process",
+        "customer",
+        "lease",
+        "leases",
+        "signature",
+        "stretch",
+        "subject",
+        "under",
+    )
+
+    def __init__(
+        self,
+        leases: tuple[Lease, ...],
+        signature: Signature,
+        process: _Process,
+        lease: Lease | None = None,
+        under: "Chain | None" = None,
+        subject: object = None,
+        customer: object = None,
+        stretch: Any = None,
+    ) -> None:
+        self.leases = leases
+        self.signature = signature
+        self._process = process
+        self.lease = lease
+        self.under = under
+        self.subject = subject
+        self.customer = customer
+        self.stretch = stretch
+
+    def live(self) -> bool:
+        """Whether every lease on the chain is alive, in this process."""
+        leases = self.leases
+        if leases and self._process is not _here:
+            return False
+        for lease in leases:  # noqa: SIM110 - a generator expression costs more than the loop
+            if not lease.live or lease.epoch != lease.opener.epoch:
+                return False
+        return True
+
+    def in_force(self) -> Signature:
+        """Return the signature to decide by: of the live chain, or of the dead one."""
+        return self.signature if self.live() else self.signature.as_closed()
+
+    def push(
+        self,
+        lease: Lease,
+        root: bool = False,
+        subject: object = None,
+        customer: object = None,
+        stretch: Any = None,
+    ) -> "Chain":
+        """Return the chain with a lease on top, or, as a root, with that lease alone."""
+        below = EMPTY if root else self
+        leases = below.leases
+        signature = _ROOT if root else below.signature
+        process = below._process if leases else _here
+        purpose = lease.purpose
+        if purpose is not None:
+            leases = (*leases, lease)
+            signature = signature.declare(purpose, lease.known)
+        return Chain(
+            leases,
+            signature,
+            process,
+            lease,
+            self,
+            below.subject if subject is None else subject,
+            below.customer if customer is None else customer,
+            stretch,
+        )
+
+    def undeclared(self) -> "Chain":
+        """Return the chain of a step in which one side declares nothing."""
+        return Chain((), UNDECLARED, _here, None, self)
+
+    def refused(self, lease: Lease) -> "Chain":
+        """Return an empty root chain: what a refused scope's block runs on in observe mode."""
+        return Chain((), _ROOT, _here, lease, self)
+
+    def joined(self, other: "Chain") -> "Chain":
+        """Return the chain that holds the leases of both: all must be live, and all must permit."""
+        if other is self:
+            return self
+        added = [lease for lease in other.leases if lease not in self.leases]
+        if not added:
+            return self
+        return self._with(added, other._process, other.signature.carried)
+
+    def _with(self, added: list[Lease], process: _Process, carried: bool) -> "Chain":
+        signature = self.signature
+        for lease in added:
+            signature = signature.declare(lease.purpose or "", lease.known)
+        if carried:
+            signature = signature.as_carried()
+        stale = self._process if self._process is not _here else process
+        leases = (*self.leases, *added)
+        return Chain(leases, signature, stale, None, self, self.subject, self.customer)
+
+    def renewed(self, carried: "Chain", leases: tuple[Lease, ...]) -> "Chain":
+        """Return this chain with new `leases` in place of the ones that were carried.
+
+        What else is on it stays, must be live, and intersects.
+        """
+        rest = [lease for lease in self.leases if lease not in carried.leases]
+        base = Chain(
+            (),
+            _ROOT if carried.signature.root else UNDECLARED,
+            self._process if rest else _here,
+            None,
+            self,
+            carried.subject,
+            carried.customer,
+        )
+        return base._with([*rest, *leases], _here, carried=True)
+
+
+EMPTY = Chain((), UNDECLARED, _here)
+"""Nothing is declared."""
+
+
+def chain_in(context: Context, key: str) -> Chain:
+    """Return the chain that a context holds."""
+    chain = context.get(key, EMPTY)
+    return chain if type(chain) is Chain else EMPTY
+
+
+def current_chain(key: str) -> Chain:
+    """Return the chain in the current context."""
+    return chain_in(get_current(), key)
+
+
+def with_chain(context: Context, key: str, chain: Chain | None) -> Context:
+    """Return a copy of a context with another chain in it, or with none."""
+    # A Context refuses item assignment once it is made; this one has not been handed out yet.
+    copy = Context(context)
+    if chain is None or chain is EMPTY:
+        dict.pop(copy, key, None)
+    else:
+        dict.__setitem__(copy, key, chain)
+    return copy
+
+
+def new_key() -> str:
+    """Return a key of the OpenTelemetry Context for one guard."""
+    return create_key("purposeguard")

@@ -1,0 +1,415 @@
+"""One stretch of execution under a gate: a call, a block, or a generator from call to end.
+
+Nothing here raises a denial. It is handed back as `error`, so that the frame that raises it can
+first let go of the arguments: a traceback must not hold personal data.
+"""
+
+from typing import Any, Protocol
+
+from opentelemetry.context import Context, attach, detach, get_current
+from opentelemetry.trace import Span, get_current_span, set_span_in_context
+
+from purposeguard.exceptions import PurposeGuardError
+from purposeguard.hub import Hub
+from purposeguard.points import AccessPoint, Answer
+from purposeguard.policy.decide import Decision
+from purposeguard.policy.reasons import Reason
+from purposeguard.scope import Chain, Lease, chain_in, with_chain
+
+People = tuple[object, object]
+"""Identifiers of subjects and of customers, each a tuple or None."""
+
+NOBODY: People = (None, None)
+
+
+class ReadsPeople(Protocol):
+    """Finds subject and customer among the arguments of a call."""
+
+    def __call__(self, args: Any, kwargs: Any, /) -> People:
+        """Return what was found. Raises UnknownNameError for what can't name a person."""
+
+
+class Gate:
+    """What a decorated function or a block passes through: a purpose, an access, or both."""
+
+    __slots__ = ("_plain", "hub", "people", "point", "purpose", "root")
+
+    def __init__(
+        self,
+        hub: Hub,
+        *,
+        point: AccessPoint | None = None,
+        purpose: str | None = None,
+        root: bool = False,
+        people: ReadsPeople | None = None,
+    ) -> None:
+        self.hub = hub
+        self.point = point
+        self.purpose = purpose
+        self.root = root
+        self.people = people
+        self._plain = point is not None and purpose is None and people is None
+
+    def begin(self, args: Any, kwargs: Any) -> "Stretch":
+        """Open a stretch that starts here and now: decide, record, make it current."""
+        context = get_current()
+        stretch = self.stretch(chain_in(context, self.hub.key))
+        if self.people is not None:
+            stretch.read_people(self.people, args, kwargs)
+        stretch.start(context)
+        return stretch
+
+    def pass_through(self) -> "Passage | None":
+        """Let a call through the shortest way: a plain access, prepared and permitted.
+
+        None means that there is more to do, or that the call must not go on: `begin` does it all.
+        """
+        point = self.point
+        hub = self.hub
+        state = hub.state
+        if point is None or not self._plain or state.outlets:
+            return None
+        context = get_current()
+        chain = chain_in(context, hub.key)
+        answer = point.prepared(state, chain)
+        if answer is None or not answer.permits:
+            return None
+        answer.count.add()
+        return Passage(self, answer, chain, context)
+
+    def prepare(self, args: Any, kwargs: Any) -> "Stretch":
+        """Open a stretch that runs later, step by step: judge the call, record only a denial."""
+        context = get_current()
+        stretch = self.stretch(chain_in(context, self.hub.key))
+        if self.people is not None:
+            stretch.read_people(self.people, args, kwargs)
+        stretch.judge_call(context)
+        return stretch
+
+    def stretch(self, call: Chain) -> "Stretch":
+        """Return a stretch of one call, not yet started."""
+        if self.purpose is None:
+            return Stretch(self, call)
+        return Stretch(self, call, Lease(self.purpose, self.hub.state.knows(self.purpose)))
+
+
+class CarryGate(Gate):
+    """Hands the purposes of one context over to calls elsewhere or later."""
+
+    __slots__ = ("carried",)
+
+    def __init__(self, hub: Hub, carried: Chain) -> None:
+        super().__init__(hub)
+        self.carried = carried
+
+    def stretch(self, call: Chain) -> "Stretch":
+        """Return a stretch with new leases in place of the carried ones."""
+        return CarriedStretch(self, call)
+
+
+class Passage:
+    """A call that was let through the shortest way: nothing of its own but a span."""
+
+    __slots__ = ("_answer", "_chain", "_gate", "_span", "_token")
+
+    error = None
+
+    def __init__(self, gate: Gate, answer: Answer, chain: Chain, context: Context) -> None:
+        self._gate = gate
+        self._answer = answer
+        self._chain = chain
+        self._token = None
+        spans = gate.hub.spans
+        self._span = span = spans.start(answer.span_name, context, answer.attributes)
+        if span is not None:
+            inside = spans.made_current(span, context)
+            if inside is not context:
+                self._token = attach(inside)
+
+    def take_error(self) -> PurposeGuardError:
+        """Never called: a passage has no error."""
+        return PurposeGuardError("a call that was let through has no error")
+
+    def end(self) -> None:
+        """End the span, in the context that the call began in."""
+        if self._token is not None:
+            detach(self._token)
+        if self._span is not None:
+            self._gate.hub.spans.end(self._span)
+
+    def go_on(self) -> "Stretch":
+        """Return a stretch for what the call returned, which runs later."""
+        if self._token is not None:
+            detach(self._token)
+        stretch = Stretch(self._gate, self._chain)
+        stretch.answer = self._answer
+        stretch.span = self._span
+        return stretch
+
+
+class Stretch:
+    """What is open: the lease of its own, the chain inside, the answer and the span."""
+
+    __slots__ = (
+        "_before",
+        "_call",
+        "_consumer",
+        "_gate",
+        "_inside",
+        "_token",
+        "answer",
+        "chain",
+        "error",
+        "lease",
+        "people",
+        "span",
+    )
+
+    def __init__(
+        self, gate: Gate, call: Chain, lease: Lease | None = None, people: People = NOBODY
+    ) -> None:
+        self._gate = gate
+        self._call = call
+        self._consumer: Chain | None = None
+        self._token: Any = None
+        self._before: Context | None = None
+        self._inside: Context | None = None
+        self.lease = lease
+        self.people = people
+        self.answer: Answer | None = None
+        self.span: Span | None = None
+        self.error: PurposeGuardError | None = None
+        self.chain = call if lease is None else self._open(call)
+
+    def _open(self, below: Chain) -> Chain:
+        """Return the chain inside: the stretch's own lease on top of what is below."""
+        if self.lease is None:
+            return below
+        subject, customer = self.people
+        return below.push(
+            self.lease, self._gate.root, subject=subject, customer=customer, stretch=self
+        )
+
+    def take_error(self) -> PurposeGuardError:
+        """Return the error and forget it, so that no frame keeps it in a cycle."""
+        error, self.error = self.error, None
+        return error or PurposeGuardError("the stretch was refused")
+
+    @property
+    def decision(self) -> Decision | None:
+        """The decision on the access, if there is one."""
+        return self.answer.decision if self.answer else None
+
+    def read_people(self, read: ReadsPeople, args: Any, kwargs: Any) -> None:
+        """Find subject and customer; what can't name a person refuses the call."""
+        try:
+            self.people = read(args, kwargs)
+        except PurposeGuardError as error:
+            if not self._gate.hub.observes:
+                self.error = error.with_traceback(None)
+        except Exception:  # noqa: BLE001 - a check that fails is a gap, whatever went wrong in it
+            self.fail()
+        self.chain = self._open(self._call)
+
+    def fail(self) -> None:
+        """Make the check of this access a failed one: a gap."""
+        point = self._gate.point
+        if point is None:
+            self._gate.hub.faults.add("people")
+        else:
+            self.answer = point.failed(self._gate.hub.state, self.chain.signature)
+
+    def _judge(self, chain: Chain) -> Answer | None:
+        point = self._gate.point
+        if point is None:
+            return None
+        state = self._gate.hub.state
+        try:
+            return point.answer(state, chain)
+        except Exception:  # noqa: BLE001 - a check that fails is a gap, whatever went wrong in it
+            return point.failed(state, chain.signature)
+
+    def _record(self, answer: Answer, context: Context) -> None:
+        self.answer = answer
+        self.span = self._gate.hub.record(answer, self.chain, context, self.people)
+
+    def _block(self, answer: Answer) -> None:
+        self.error = answer.error()
+        self.span = None
+        if self.lease is not None:
+            self.lease.live = False
+
+    # A call or a block: opened and closed once.
+
+    def start(self, context: Context) -> None:
+        """Decide, record, and make the stretch current, or leave the error."""
+        if self.error is not None:
+            return
+        answer = self.answer or self._judge(self.chain)
+        if answer is not None:
+            self._record(answer, context)
+            if answer.blocks:
+                self._block(answer)
+                return
+        inside = context
+        if self.chain is not self._call:
+            inside = with_chain(inside, self._gate.hub.key, self.chain)
+        if self.span is not None:
+            inside = self._gate.hub.spans.made_current(self.span, inside)
+        if inside is not context:
+            self._before = context
+            self._inside = inside
+            self._token = attach(inside)
+
+    def end(self) -> None:
+        """Close what `start` opened, in the context that it was opened in."""
+        self.suspend()
+        self.finish()
+
+    def go_on(self) -> "Stretch":
+        """Leave the call's context for what it returned, which runs later."""
+        self.suspend()
+        return self
+
+    def settle(self) -> None:
+        """Close a coroutine's stretch and look at its leases once more.
+
+        If they have died its result must not be handed over: that is an access of its own, and
+        where it is enforced it leaves the error.
+        """
+        answer = self.answer
+        if (
+            answer is not None
+            and answer.decision.reason is not Reason.PURPOSE_CLOSED
+            and not self.chain.live()
+        ):
+            self._withhold()
+        self.leave()
+
+    def _withhold(self) -> None:
+        answer = self._judge(self.chain)
+        if answer is None:
+            return
+        hub = self._gate.hub
+        span = hub.record(answer, self.chain, self._before or get_current(), self.people)
+        if answer.blocks:
+            self.error = answer.error()
+        elif span is not None:
+            hub.spans.end(span)
+
+    def leave(self) -> None:
+        """Close what `start` opened, in whatever context the end comes."""
+        self.suspend_anywhere()
+        self.finish()
+
+    def _unwind(self, current: Context, before: Context) -> None:
+        """Take this stretch, and it alone, out of a context that has changed since it began."""
+        key = self._gate.hub.key
+        outside = chain_in(before, key)
+        chain: Chain | None = chain_in(current, key)
+        while chain is not None and self.chain is not outside:
+            if chain is self.chain:
+                attach(with_chain(current, key, outside))
+                break
+            chain = chain.under
+        if self.span is not None and get_current_span(current) is self.span:
+            attach(set_span_in_context(get_current_span(before)))
+
+    def finish(self) -> None:
+        """End the span and kill the lease."""
+        if self.span is not None:
+            self._gate.hub.spans.end(self.span)
+            self.span = None
+        if self.lease is not None:
+            self.lease.live = False
+
+    # A generator, or anything else that runs in steps: opened at its call, current while it runs.
+
+    def judge_call(self, context: Context) -> None:
+        """Judge the call that makes a generator. A denial is recorded here, a permit is not yet."""
+        if self.error is not None:
+            return
+        answer = self.answer or self._judge(self.chain)
+        self.answer = None
+        if answer is not None and not answer.permits:
+            self._record(answer, context)
+            if answer.blocks:
+                self._block(answer)
+
+    def resume(self) -> bool:
+        """Make the stretch current for one step. False leaves the error: it must not go on."""
+        context = get_current()
+        hub = self._gate.hub
+        consumer = chain_in(context, hub.key)
+        if consumer is not self._consumer:
+            self._consumer = consumer
+            self.chain = self._combined(consumer)
+        answer = self._judge(self.chain)
+        if answer is not None and (self.answer is None or not answer.same_as(self.answer)):
+            if self.span is not None:
+                hub.spans.end(self.span)
+            self._record(answer, context)
+            if answer.blocks:
+                self._block(answer)
+                return False
+        inside = with_chain(context, hub.key, self.chain)
+        if self.span is not None:
+            inside = hub.spans.made_current(self.span, inside)
+        self._before = context
+        self._inside = inside
+        self._token = attach(inside)
+        return True
+
+    def close_step(self) -> None:
+        """Make the stretch current for clean-up code, which is run whatever was decided."""
+        context = get_current()
+        inside = with_chain(context, self._gate.hub.key, self.chain)
+        self._before = context
+        self._inside = inside
+        self._token = attach(inside)
+
+    def _combined(self, consumer: Chain) -> Chain:
+        """The stretch's own purpose on top of the leases of its call and those of the consumer."""
+        if self.lease is None and not (consumer.leases and self._call.leases):
+            return consumer.undeclared()
+        return self._open(consumer.joined(self._call))
+
+    def suspend(self) -> None:
+        """End a call or step in the context that it began in."""
+        token = self._token
+        if token is not None:
+            detach(token)
+            self._token = None
+
+    def suspend_anywhere(self) -> None:
+        """End a step that may have been moved to another context: tokens don't travel."""
+        self._token = None
+        before = self._before
+        if before is None:
+            return
+        self._before = None
+        current = get_current()
+        if current is self._inside:
+            attach(before)
+        else:
+            self._unwind(current, before)
+
+
+class CarriedStretch(Stretch):
+    """A stretch whose leases replace the ones that were carried."""
+
+    __slots__ = ("_carried", "_leases")
+
+    def __init__(self, gate: CarryGate, call: Chain) -> None:
+        super().__init__(gate, call)
+        self._carried = gate.carried
+        self._leases = tuple(Lease(lease.purpose, lease.known) for lease in gate.carried.leases)
+        self.chain = call.renewed(gate.carried, self._leases)
+
+    def _combined(self, consumer: Chain) -> Chain:
+        return consumer.renewed(self._carried, self._leases)
+
+    def finish(self) -> None:
+        """Kill the leases."""
+        for lease in self._leases:
+            lease.live = False

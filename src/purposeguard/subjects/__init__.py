@@ -1,0 +1,1 @@
+"""People and customers: how they are named in records."""

@@ -1,0 +1,43 @@
+"""Keyed hashes, the only form in which a person or customer enters a record."""
+
+import hashlib
+from uuid import UUID
+
+_DIGEST_BYTES = 16
+_MINIMUM_KEY_BYTES = 16
+
+
+class SubjectKey:
+    """Makes keyed hashes (BLAKE2b, 32 hex digits) of people, customers and actors.
+
+    The hash covers what the value is the identifier of, so that candidate 7 and customer 7 differ,
+    and its text, so that 7 and "7" are the same. Raises ValueError for a key under 16 bytes.
+    """
+
+    __slots__ = ("_key", "id")
+
+    def __init__(self, key: bytes) -> None:
+        if len(key) < _MINIMUM_KEY_BYTES:
+            raise ValueError(
+                f"the subject key has {len(key)} bytes: use at least {_MINIMUM_KEY_BYTES}, "
+                "for example from `secrets.token_bytes(32)`"
+            )
+        # BLAKE2b takes 64 bytes at most, and a key of any length keeps all its entropy this way.
+        self._key = hashlib.blake2b(key, person=b"purposeguard-key").digest()
+        self.id = hashlib.blake2b(self._key, digest_size=4, person=b"purposeguard-id").hexdigest()
+
+    def hash(self, kind: str, value: object) -> str:
+        """Return the keyed hash of a value of one kind, `subject:<category>` for one."""
+        text = f"{kind}\0{value}".encode("utf-8", "surrogatepass")
+        return hashlib.blake2b(text, key=self._key, digest_size=_DIGEST_BYTES).hexdigest()
+
+
+def is_identifier(value: object) -> bool:
+    """Whether a value may name a person or customer: `str`, `int` or `UUID`, and no `bool`."""
+    return isinstance(value, str | int | UUID) and not isinstance(value, bool)
+
+
+def identifiers(value: object) -> tuple[object, ...] | None:
+    """Return the identifiers in a value or a collection of values, or None where one is none."""
+    values = tuple(value) if isinstance(value, list | tuple | set | frozenset) else (value,)
+    return values if all(map(is_identifier, values)) else None

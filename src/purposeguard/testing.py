@@ -1,0 +1,73 @@
+"""For test suites: what happened as a list, and a block under another policy or mode."""
+
+import contextlib
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+
+from purposeguard.evidence.record import AccessRecord
+from purposeguard.guard import Guard, modes_for
+from purposeguard.policy.matrix import Policy
+
+__all__ = ["Captured", "capture", "under"]
+
+
+class Captured(list[AccessRecord]):
+    """The records of the accesses in a block, in order."""
+
+    def record(self, record: AccessRecord) -> None:
+        """Take one record, as an outlet does."""
+        self.append(record)
+
+    @property
+    def permitted(self) -> list[AccessRecord]:
+        """The accesses that the policy grants."""
+        return [record for record in self if record.outcome == "permit"]
+
+    @property
+    def denied(self) -> list[AccessRecord]:
+        """Violations and gaps, whether they were enforced or only observed."""
+        return [record for record in self if record.outcome != "permit"]
+
+    def pairs(self) -> set[tuple[str, str | None]]:
+        """The (category, purpose) pairs that were touched."""
+        return {(record.category, record.purpose) for record in self}
+
+
+@contextlib.contextmanager
+def capture(guard: Guard) -> Iterator[Captured]:
+    """Collect the records of every access through `guard` while the block is open.
+
+    Accesses of other threads are collected too. Two captures at once both get every record.
+    """
+    captured = Captured()
+    guard._exchange(lambda state: replace(state, outlets=(*state.outlets, captured)))
+    try:
+        yield captured
+    finally:
+        guard._exchange(
+            lambda state: replace(
+                state, outlets=tuple(each for each in state.outlets if each is not captured)
+            )
+        )
+
+
+@contextlib.contextmanager
+def under(
+    guard: Guard,
+    *,
+    policy: Policy | None = None,
+    mode: str = "enforce",
+    modes: Mapping[str, str] | None = None,
+) -> Iterator[Guard]:
+    """Run a block with the guard under another policy, mode or patterns of modes, in every thread.
+
+    `policy` left out is the one in force. What was in force before is in force again afterwards.
+    """
+    parsed = modes_for(mode, modes)
+    before = guard._exchange(
+        lambda state: replace(state, policy=policy or state.policy, modes=parsed)
+    )
+    try:
+        yield guard
+    finally:
+        guard._exchange(lambda state: replace(state, policy=before.policy, modes=before.modes))
