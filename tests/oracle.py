@@ -111,6 +111,7 @@ def _given(policy, category, name, purpose, cell, today):
             given is None
             or ("only_to" in cell and group not in cell["only_to"])
             or ("purposes" in given and not any(covers(p, purpose) for p in given["purposes"]))
+            or (entry["kind"] == "processor" and not ends)
             or any(today is None or today > end for end in ends)
         ):
             given = None

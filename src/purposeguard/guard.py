@@ -35,6 +35,9 @@ from purposeguard.watching import Watch
 
 T = TypeVar("T")
 
+_TOLD = 20
+"""How many problems or missing names the text of an event lists."""
+
 
 @dataclass(frozen=True, slots=True)
 class Health:
@@ -220,21 +223,16 @@ class Guard:
         """Judge by this policy, or by the one in this file, from now on.
 
         May be called again, and replaces the policy as a whole; `mode` replaces the mode. Raises
-        PolicyError for a file that can't be used, UnknownNameError for an unknown mode, for a
-        pattern that names what the policy lacks, and, at the first load, for every name that code
-        has declared and the policy lacks. What raises changes nothing.
+        PolicyError for a file that can't be used, UnknownNameError for an unknown mode and, at the
+        first load, for a pattern, and for every name that code has declared, that the policy lacks.
+        A later policy that lacks such names replaces all the same, and an event lists them. What
+        raises changes nothing.
         """
         with self._loading:
             try:
                 self._load(policy, mode)
             except PurposeGuardError as error:
-                problems = len(error.problems) if isinstance(error, PolicyError) else 1
-                self._hub.events.emit(
-                    "purposeguard.policy",
-                    "the policy was refused, and the last good one stays in force",
-                    {"purposeguard.policy.status": "refused", "purposeguard.problems": problems},
-                    ERROR,
-                )
+                self._announce_refusal(error)
                 raise
 
     def _load(self, policy: Policy | str | os.PathLike[str], mode: str | None) -> None:
@@ -243,16 +241,32 @@ class Guard:
         modes = state.modes if mode is None else modes_for(mode, self._modes)
         if state.policy and state.policy.digest == loaded.digest and modes is state.modes:
             return
-        for bad in modes.unknown(loaded):
-            raise _bad_mode(bad)
+        strange = list(modes.unknown(loaded))
+        if strange and (state.policy is None or modes is not state.modes):
+            raise _bad_mode(strange[0])
         self._hub.declared.adopt(loaded)
         self._hub.state = replace(state, policy=loaded, modes=modes)
-        self._announce(loaded, self._hub.declared.missing(loaded))
+        missing = [bad.message for bad in strange]
+        self._announce(loaded, missing + self._hub.declared.missing(loaded))
+
+    def _announce_refusal(self, error: PurposeGuardError) -> None:
+        told = error.problems if isinstance(error, PolicyError) else (error,)
+        problems = list(map(str, told))
+        kept = "the last good one stays in force" if self.policy else "there is none in force"
+        self._hub.events.emit(
+            "purposeguard.policy",
+            f"a policy was refused, and {kept}: {'; '.join(problems[:_TOLD])}",
+            {
+                "purposeguard.policy.status": "refused",
+                "purposeguard.problems": problems[: 5 * _TOLD],
+            },
+            ERROR,
+        )
 
     def _announce(self, policy: Policy, missing: list[str]) -> None:
         text = f"policy `{policy.name}` is in force"
         if missing:
-            text += f", and lacks {len(missing)} names that code uses: {'; '.join(missing[:20])}"
+            text += f", and lacks {len(missing)} names that code uses: {'; '.join(missing[:_TOLD])}"
         self._hub.events.emit(
             "purposeguard.policy",
             text,
@@ -261,7 +275,7 @@ class Guard:
                 "purposeguard.policy.name": policy.name,
                 "purposeguard.policy.version": policy.version,
                 "purposeguard.policy.digest": policy.digest,
-                "purposeguard.missing": missing[:100],
+                "purposeguard.missing": missing[: 5 * _TOLD],
             },
             WARNING if missing else INFO,
         )

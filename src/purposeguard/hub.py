@@ -115,7 +115,6 @@ class Hub:
         span: Span,
         people: tuple[object, object],
     ) -> AccessRecord:
-        policy = self.state.policy
         key = self._subject_key
         trace = span.get_span_context()
         subject = chain.subject if people[0] is None else people[0]
@@ -125,7 +124,6 @@ class Hub:
             time=datetime.now(UTC),
             decision=answer.decision,
             mode=answer.mode,
-            policy_version=policy.version if policy else None,
             root=answer.signature.root,
             carried=answer.signature.carried,
             function=answer.site.function,

@@ -208,12 +208,14 @@ def _stepped(raw: Callable[..., Any], gate: Gate, driver: Callable[[Any, Stretch
         if stretch.error is not None:
             del args, kwargs
             raise stretch.take_error()
+        stretch.make_current()  # a guard further in judges this call as well
         try:
             result = raw(*args, **kwargs)
         except anything:
             del args, kwargs
-            stretch.finish()
+            stretch.end()
             raise
+        stretch.suspend()
         return driver(result, stretch)
 
     return call
@@ -272,7 +274,7 @@ def _drive(generator: Any, stretch: Stretch) -> Generator[Any, Any, Any]:
             value = None
     finally:
         try:
-            stretch.close_step()
+            stretch.make_current()
             generator.close()
         finally:
             stretch.suspend()
@@ -312,7 +314,7 @@ async def _drive_async(generator: Any, stretch: Stretch) -> AsyncGenerator[Any, 
             value = None
     finally:
         try:
-            stretch.close_step()
+            stretch.make_current()
             await generator.aclose()
         finally:
             stretch.suspend_anywhere()

@@ -360,8 +360,8 @@ class Stretch:
         self._token = attach(inside)
         return True
 
-    def close_step(self) -> None:
-        """Make the stretch current for clean-up code, which is run whatever was decided."""
+    def make_current(self) -> None:
+        """Make the stretch current for the call itself, or for clean-up code, with no decision."""
         context = get_current()
         inside = with_chain(context, self._gate.hub.key, self.chain)
         self._before = context

@@ -16,7 +16,6 @@ class AccessRecord:
     decision: Decision
     mode: str
     """`enforce` or `observe`: what a denial did to the call."""
-    policy_version: str | None
     root: bool
     """Whether a scope on the chain began a new chain."""
     carried: bool
@@ -38,6 +37,11 @@ class AccessRecord:
     """Keyed hash of who acted."""
     key_id: str | None = None
     """Which key the hashes were made with."""
+
+    @property
+    def policy_version(self) -> str | None:
+        """The version of the policy that it was judged by."""
+        return self.decision.policy_version
 
     @property
     def category(self) -> str:

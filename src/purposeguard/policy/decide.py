@@ -57,6 +57,7 @@ class Decision:
     allowed_recipients: tuple[str, ...] = ()
     """For `recipient_not_listed`: the recipients that may be given this for the purpose."""
     policy: str | None = None
+    policy_version: str | None = None
     policy_digest: str = ""
 
     @property
@@ -105,6 +106,7 @@ def undecided(reason: Reason, access: Access, policy: Policy | None = None) -> D
         None if access.recipient is None else shown(access.recipient),
         None if access.source is None else shown(access.source),
         policy=policy.name if policy else None,
+        policy_version=policy.version if policy else None,
         policy_digest=policy.digest if policy else "",
     )
 
@@ -222,6 +224,7 @@ class _Judge:
                 else ()
             ),
             policy=self._policy.name,
+            policy_version=self._policy.version,
             policy_digest=self._policy.digest,
         )
 
@@ -231,6 +234,7 @@ class _Judge:
             (min(map(_rank, self._for_purpose(purpose).values())), cell)
             for purpose, cell in self._row.cells.items()
         ]
+        ranked.sort(key=lambda each: -each[0])  # what needs no evidence comes first
         fitting = tuple(cell for rank, cell in ranked if rank >= RANK[Reason.USE_SUSPENDED])
         return fitting or tuple(cell for rank, cell in ranked if rank > RANK[Reason.PROHIBITED])
 

@@ -52,7 +52,10 @@ class Recipient:
     cross_border: bool
     provisions: Mapping[str, Provision]
     supervised_until: date | None
-    """Last day on which a processor's supervision counts; for a class its members' first."""
+    """Last day on which a processor's supervision counts; for a class its members' first.
+
+    A class of processors with no member has no supervision on record, so none that counts.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,9 +196,9 @@ def _recipients(document: PolicyDocument) -> dict[str, Recipient]:
             }
         )
         expiries = [each.supervision.expires for each in entry.members if each.supervision]
-        found[group] = Recipient(
-            group, group, entry.kind, entry.cross_border, provisions, min(expiries, default=None)
-        )
+        unsupervised = date.min if entry.kind is RecipientKind.PROCESSOR else None
+        first = min(expiries, default=unsupervised)
+        found[group] = Recipient(group, group, entry.kind, entry.cross_border, provisions, first)
         for member in entry.members:
             found[member.key] = Recipient(
                 member.key,

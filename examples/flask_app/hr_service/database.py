@@ -1,0 +1,51 @@
+"""The database: SQLite, with a connection for each request."""
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from flask import Flask, current_app, g
+
+Row = dict[str, Any]
+
+_HERE = Path(__file__).parent
+
+
+def create(path: Path) -> None:
+    """Make the database file, with the made-up people of seed.sql in it."""
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executescript((_HERE / "schema.sql").read_text(encoding="utf-8"))
+        connection.executescript((_HERE / "seed.sql").read_text(encoding="utf-8"))
+
+
+def open_for(app: Flask, path: Path) -> None:
+    """Let the requests of an app use the database at `path`."""
+    if not path.exists():
+        create(path)
+    app.config["DATABASE"] = path
+    app.teardown_appcontext(_close)
+
+
+def rows(query: str, *values: object) -> list[Row]:
+    """Return what a query finds."""
+    return [dict(row) for row in _connection().execute(query, values)]
+
+
+def execute(statement: str, *values: object) -> None:
+    """Run one statement, and commit it."""
+    with _connection() as connection:
+        connection.execute(statement, values)
+
+
+def _connection() -> sqlite3.Connection:
+    if "connection" not in g:
+        g.connection = sqlite3.connect(current_app.config["DATABASE"])
+        g.connection.row_factory = sqlite3.Row
+    connection: sqlite3.Connection = g.connection
+    return connection
+
+
+def _close(_: BaseException | None) -> None:
+    if "connection" in g:
+        g.pop("connection").close()

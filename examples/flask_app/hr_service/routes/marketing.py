@@ -1,0 +1,16 @@
+"""Marketing."""
+
+from flask import Blueprint
+
+from hr_service.database import Row
+from hr_service.guard import guard
+from hr_service.services import marketing
+
+blueprint = Blueprint("marketing", __name__)
+
+
+@blueprint.post("/newsletter")
+@guard.purpose("marketing", root=True)
+def newsletter() -> Row:
+    """Send the newsletter."""
+    return marketing.newsletter()

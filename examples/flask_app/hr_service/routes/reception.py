@@ -1,0 +1,16 @@
+"""Reception."""
+
+from flask import Blueprint
+
+from hr_service.database import Row
+from hr_service.guard import guard
+from hr_service.services import reception
+
+blueprint = Blueprint("reception", __name__)
+
+
+@blueprint.get("/visitors")
+@guard.purpose("security", root=True)
+def expected_visitors() -> list[Row]:
+    """Show who is expected."""
+    return reception.expected_visitors()

@@ -1,0 +1,50 @@
+"""Reports that the policy doesn't permit. Nothing here knows that."""
+
+from flask import Blueprint
+
+from hr_service.database import Row
+from hr_service.guard import guard
+from hr_service.services import reports
+
+blueprint = Blueprint("reports", __name__, url_prefix="/reports")
+
+
+@blueprint.post("/newsletter-to-candidates")
+@guard.purpose("marketing", root=True)
+def newsletter_to_candidates() -> Row:
+    """Send the newsletter to candidates."""
+    return reports.newsletter_to_candidates()
+
+
+@blueprint.post("/borrowed-openings")
+@guard.purpose("marketing", root=True)
+def borrowed_openings() -> Row:
+    """Send it through recruiting's service."""
+    return reports.borrowed_openings()
+
+
+@blueprint.get("/inquiries/<int:inquiry_id>/activity")
+@guard.purpose("support", root=True)
+def activity(inquiry_id: int) -> list[Row]:
+    """Show the usage log of someone who asked something."""
+    return reports.activity(inquiry_id)
+
+
+@blueprint.get("/pay-trends")
+@guard.purpose("analytics", root=True)
+def pay_trends() -> list[Row]:
+    """Analyse what customers entrusted."""
+    return reports.pay_trends()
+
+
+@blueprint.post("/visitors-for-group")
+@guard.purpose("security", root=True)
+def visitors_for_group() -> list[Row]:
+    """Hand the visitors to a group company."""
+    return reports.visitors_for_group()
+
+
+@blueprint.get("/everybody")
+def everybody() -> list[Row]:
+    """Show everybody: this view forgot to say what for."""
+    return reports.everybody()

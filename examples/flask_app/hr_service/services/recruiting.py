@@ -1,0 +1,46 @@
+"""Recruiting."""
+
+from collections import defaultdict
+
+from hr_service.database import Row
+from hr_service.guard import guard
+from hr_service.outbox import send
+from hr_service.repositories import candidates
+
+
+@guard.purpose("recruitment.selection")
+def shortlist(job_id: int) -> list[Row]:
+    """Return the three applicants for a job with the longest experience."""
+    return sorted(candidates.applicants(job_id), key=_years, reverse=True)[:3]
+
+
+# Every access inside is about this candidate: records say so, as a keyed hash.
+@guard.purpose("recruitment.contact", subject="candidate_id")
+def invite(candidate_id: int) -> Row:
+    """Invite a candidate to an interview."""
+    found = candidates.address_of(candidate_id)
+    for candidate in found:
+        send(candidate["contact"], f"Dear {candidate['name']}, when may we meet?")
+    return {"invited": len(found)}
+
+
+@guard.purpose("recruitment.opportunity_information")
+def tell_of_openings() -> Row:
+    """Tell every candidate of the jobs that are open."""
+    found = candidates.addresses()
+    for candidate in found:
+        send(candidate["contact"], f"Dear {candidate['name']}, there are new openings.")
+    return {"told": len(found)}
+
+
+@guard.purpose("recruitment.statistics")
+def experience() -> list[Row]:
+    """Return how many years of experience applicants have on average, job by job."""
+    years = defaultdict(list)
+    for row in candidates.work_histories():
+        years[row["title"]].append(_years(row))
+    return [{"job": job, "years": sum(each) / len(each)} for job, each in years.items()]
+
+
+def _years(row: Row) -> int:
+    return int(row["work_history"].split()[0])

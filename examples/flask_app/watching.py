@@ -1,0 +1,92 @@
+"""The demo's plumbing: a real server, real requests, and an eye on spans and log events."""
+
+import json
+import logging
+import threading
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+
+from flask import Flask
+from opentelemetry import trace
+from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from werkzeug.serving import make_server
+
+
+@contextmanager
+def serve(app: Flask, port: int) -> Iterator[str]:
+    """Serve the app on loopback while the block runs, and return its address."""
+    logging.getLogger("werkzeug").setLevel(logging.WARNING)  # no line for each request
+    server = make_server("127.0.0.1", port, app, threaded=True)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.port}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+class Answer(NamedTuple):
+    """What a client got."""
+
+    status: int
+    body: Any
+
+
+def send(method: str, url: str) -> Answer:
+    """Send a request, past any proxy, and return the answer, whatever its status is."""
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    request = urllib.request.Request(url, method=method)  # noqa: S310 - an http address of ours
+    try:
+        with opener.open(request, timeout=30) as response:
+            return Answer(response.status, json.load(response))
+    except urllib.error.HTTPError as error:
+        with error:
+            text = error.read()
+        is_json = error.headers.get_content_type().endswith("json")
+        return Answer(error.code, json.loads(text) if is_json else None)
+
+
+class Seen(NamedTuple):
+    """What one request left behind: its spans, and its log events as (name, text)."""
+
+    spans: tuple[ReadableSpan, ...]
+    events: list[tuple[str, str]]
+
+
+class Watcher(logging.Handler):
+    """Keeps what the service tells, until it is taken.
+
+    It sets up tracing for the process. No OpenTelemetry logs are set up, so log events go to the
+    logger `purposeguard`.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._events: list[tuple[str, str]] = []
+        self._spans = InMemorySpanExporter()
+        provider = TracerProvider()
+        provider.add_span_processor(SimpleSpanProcessor(self._spans))
+        trace.set_tracer_provider(provider)
+        logger = logging.getLogger("purposeguard")
+        logger.setLevel(logging.INFO)
+        logger.propagate = False
+        logger.addHandler(self)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Keep one log event."""
+        name, _, text = record.getMessage().partition(": ")
+        self._events.append((name, text))
+
+    def take(self) -> Seen:
+        """Return what was told since the last time. A request's spans end before its answer."""
+        seen = Seen(self._spans.get_finished_spans(), self._events)
+        self._spans.clear()
+        self._events = []
+        return seen

@@ -1,0 +1,5 @@
+"""The command `purposeguard`."""
+
+from purposeguard.cli.entry import main
+
+__all__ = ["main"]

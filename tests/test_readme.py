@@ -1,0 +1,91 @@
+"""The README holds: its examples print what it says, its commands run, its links lead somewhere."""
+
+import contextlib
+import io
+import re
+import shlex
+import sys
+from pathlib import Path
+
+import pytest
+
+from purposeguard.policy.reasons import Reason
+from purposeguard.policy_file import parse_policy
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text()
+BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+def blocks(language):
+    return [text for found, text in BLOCK.findall(README) if found == language]
+
+
+def test_the_python_examples_print_what_the_readme_says():
+    """All Python blocks run one after another in one namespace, each followed by its output."""
+    pytest.importorskip("flask", reason="one recipe is a Flask view")
+    namespace = {"__name__": "readme"}
+    found = BLOCK.findall(README)
+    ran = 0
+    for position, (language, text) in enumerate(found):
+        if language != "python":
+            continue
+        following = found[position + 1] if position + 1 < len(found) else ("", "")
+        expected = following[1] if following[0] == "text" else ""
+        printed = io.StringIO()
+        with contextlib.redirect_stdout(printed):
+            exec(compile(text, f"README.md block {position}", "exec"), namespace)
+        assert printed.getvalue() == expected
+        ran += 1
+    assert ran >= 8
+
+
+def test_the_first_example_is_short():
+    """The first example has at most 20 lines, blank ones left out."""
+    assert len([line for line in blocks("python")[0].splitlines() if line]) <= 20
+
+
+def test_the_policy_example_loads_without_a_warning():
+    """The YAML block is a whole policy."""
+    (policy,) = blocks("yaml")
+    assert parse_policy(policy, "README.md").warnings == ()
+
+
+def test_every_reason_is_listed():
+    """The table of outcomes has each reason code."""
+    assert all(f"`{reason}`" in README for reason in Reason)
+
+
+def test_the_two_set_up_commands_come_first():
+    """The first two `sh` blocks are one line each: the demo, then the tests."""
+    first, second = blocks("sh")[:2]
+    assert first.count("\n") == second.count("\n") == 1
+    assert "examples/flask_app/demo.py" in first
+    assert second.rstrip().endswith(".venv/bin/pytest")
+    assert (ROOT / "examples/flask_app/demo.py").exists()
+
+
+@pytest.mark.parametrize(
+    "line", [line for block in blocks("sh")[2:] for line in block.splitlines()]
+)
+def test_the_other_commands_run(line, tmp_path, monkeypatch, capsys):
+    """Each further command line works as it is written."""
+    pytest.importorskip("typer", reason="the command needs the extra `cli`")
+    from purposeguard.cli import main
+
+    monkeypatch.chdir(tmp_path)
+    Path("privacy-policy.yaml").write_text(blocks("yaml")[0])
+    program, *arguments = shlex.split(line)
+    monkeypatch.setattr(sys, "argv", [program, *arguments])
+    assert program == "purposeguard"
+    with pytest.raises(SystemExit) as stopped:
+        main()
+    assert stopped.value.code in (0, None, 1 if "explain" in line else 0)
+
+
+def test_links_lead_somewhere():
+    """Every relative link of the documents is a file or folder here."""
+    for document in ("README.md", "SECURITY.md", "CHANGELOG.md"):
+        for target in re.findall(r"\]\(([^)#]+)\)", (ROOT / document).read_text()):
+            if "://" not in target:
+                assert (ROOT / target).exists(), (document, target)
