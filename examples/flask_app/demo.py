@@ -10,13 +10,13 @@ from pathlib import Path
 
 from hr_service import create_app
 from hr_service.guard import guard
-
 from showing import Screen
 from watching import Watcher, send, serve
 
 PERMITTED = {
     "Recruiting": [
         ("GET", "/jobs/1/shortlist", "the most experienced applicants"),
+        ("POST", "/jobs/1/second-opinion", "applicants to a group company"),
         ("POST", "/candidates/2/invitation", "invite one to an interview"),
         ("POST", "/candidates/openings", "tell candidates of openings"),
         ("GET", "/candidates/experience", "statistics about candidates"),

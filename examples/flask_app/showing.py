@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any, TextIO
 
 from opentelemetry.sdk.trace import ReadableSpan
-from purposeguard.guard import Health
+from purposeguard import Health
 
 from watching import Answer, Seen
 
@@ -47,8 +47,7 @@ class Screen:
         self._line("", f"  mode    {health.mode}")
         for name, text in seen.events:
             self._line("", f"  log     {name}: {text}")
-        self._line("dim", "  spans are shown with their purposeguard.* attributes, prefix left out;")
-        self._line("dim", "  mode and policy.digest are the same in all of them")
+        self._line("", "  spans   with attributes purposeguard.* (prefix, mode, digest left out)")
 
     def section(self, title: str) -> None:
         """Begin a group of requests."""
@@ -149,10 +148,11 @@ def _told(answer: Answer, seen: Seen) -> Iterator[tuple[str, str]]:
 
 
 def _granted(span: ReadableSpan) -> str:
-    told = {name.removeprefix("purposeguard."): _text(value) for name, value in _of(span)}
-    items = told.get("items", "everything").replace(",", ", ")
-    data = f"`{told['category']}` ({items})"
-    return f"purpose `{told['purpose']}` may access {data}: {told['clause']}"
+    told = {name.removeprefix("purposeguard."): value for name, value in _of(span)}
+    data = f"`{told['category']}` ({', '.join(told.get('items', ['everything']))})"
+    if "recipient" in told:
+        data += f" towards `{told['recipient']}`"
+    return f"purpose `{told['purpose']}` may access {data}: {', '.join(told['clause'])}"
 
 
 def _summary(body: Any) -> str:

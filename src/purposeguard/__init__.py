@@ -15,7 +15,7 @@ from purposeguard.exceptions import (
     UndecidedAccessError,
     UnknownNameError,
 )
-from purposeguard.guard import Guard
+from purposeguard.guard import Guard, Health
 from purposeguard.policy.access import Access
 from purposeguard.policy.decide import Decision
 from purposeguard.policy.matrix import Policy
@@ -28,6 +28,7 @@ __all__ = [
     "AccessRecord",
     "Decision",
     "Guard",
+    "Health",
     "LedgerError",
     "Mode",
     "Operation",

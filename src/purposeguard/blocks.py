@@ -1,6 +1,7 @@
 """What `guard.purpose(…)` and `guard.access(…)` return: a decorator and a with-block in one."""
 
 import contextlib
+import copy
 import inspect
 import sys
 from collections.abc import Callable
@@ -12,11 +13,19 @@ from opentelemetry.context import attach, get_current
 from purposeguard.arguments import ArgumentReader, people_given
 from purposeguard.exceptions import PurposeGuardError, ScopeError
 from purposeguard.hub import Hub
-from purposeguard.kinds import guarded
-from purposeguard.points import AccessPoint, Names, Site
+from purposeguard.kinds import guarded, innermost
+from purposeguard.points import AccessPoint, Names, Site, UnknownName
+from purposeguard.policy.access import Access
 from purposeguard.policy.decide import Decision, undecided
 from purposeguard.policy.reasons import Reason
-from purposeguard.scope import UNDECLARED, Lease, Opener, chain_in, current_chain, with_chain
+from purposeguard.scope import (
+    EMPTY,
+    Lease,
+    Opener,
+    chain_in,
+    current_chain,
+    with_chain,
+)
 from purposeguard.stretch import NOBODY, Gate, People, Stretch
 
 T = TypeVar("T")
@@ -29,7 +38,7 @@ def site_of(frame: FrameType, raw: Any = None) -> Site:
     module = frame.f_globals.get("__name__", "")
     name = frame.f_code.co_qualname
     if raw is not None:
-        base = inspect.unwrap(raw)
+        base = innermost(raw)
         module = getattr(base, "__module__", None) or module
         name = getattr(base, "__qualname__", type(base).__qualname__)
     return Site(f"{module}.{name}", frame.f_code.co_filename, frame.f_lineno)
@@ -74,27 +83,43 @@ class _Block(Opener):
         self._role = role
 
     def _decorate(self, target: Any, frame: FrameType, gate_for: Callable[[Any], Gate]) -> Any:
+        try:
+            self._judge_reading()
+            self._take_role("decorator")
+            self._hub.declared.judge(self._names, site_of(frame))
+            return guarded(target, gate_for, self._names)
+        except PurposeGuardError as error:
+            refused = self._refuse(error)
+        raise refused.take_error()
+
+    def _judge_reading(self) -> None:
+        """Raise what was wrong with the names when they were given, anew each time."""
         if self._error is not None:
-            raise self._error
-        self._take_role("decorator")
-        self._hub.declared.judge(self._names, site_of(frame))
-        return guarded(target, gate_for, self._names)
+            raise copy.copy(self._error)
+
+    def _refuse(self, error: PurposeGuardError) -> Stretch:
+        """Return a stretch that was refused: its error has no frame that holds names or people."""
+        stretch = Stretch(Gate(self._hub), EMPTY)
+        stretch.error = error.with_traceback(None)
+        return stretch
 
     def _reader(self, raw: Any) -> ArgumentReader | None:
         return None if self._given is None else ArgumentReader(raw, *self._given)
 
     def _judge_block(self) -> People:
         """Judge names and people when a block is entered, and return the people."""
-        if self._error is not None:
-            raise self._error
-        policy = self._hub.state.policy
-        if policy is not None:
-            for unknown in self._names.unknown(policy):
-                raise unknown.error()
+        self._judge_reading()
+        unknown = self._lacking()
+        if unknown is not None:
+            raise unknown.error()
         if self._given is None:
             return NOBODY
         self._take_role("with-block")
         return people_given(*self._given)
+
+    def _lacking(self) -> UnknownName | None:
+        policy = self._hub.state.policy
+        return None if policy is None else next(self._names.unknown(policy), None)
 
     def __copy__(self) -> Self:
         return self
@@ -141,12 +166,17 @@ class PurposeScope(_Block):
         return Gate(self._hub, purpose=purpose, root=self._root, people=self._reader(raw))
 
     def __enter__(self) -> None:
-        self._enter(sys._getframe(1))
+        refused = self._enter(sys._getframe(1))
+        if refused is not None:
+            raise refused.take_error()
 
     async def __aenter__(self) -> None:
-        self._enter(sys._getframe(1))
+        refused = self._enter(sys._getframe(1))
+        if refused is not None:
+            raise refused.take_error()
 
-    def _enter(self, frame: FrameType) -> None:
+    def _enter(self, frame: FrameType) -> Stretch | None:
+        """Open the block, or return the stretch that holds the error."""
         hub = self._hub
         context = get_current()
         chain = chain_in(context, hub.key)
@@ -158,16 +188,17 @@ class PurposeScope(_Block):
                 _refuse_in_generator(frame, "purpose")
             if not known or self._given is not None or self._error is not None:
                 people = self._judge_block()
-        except ScopeError:
+        except PurposeGuardError as error:
             if not hub.observes:
-                raise
-            attach(with_chain(context, hub.key, chain.refused(Lease(None, opener=self))))
-            return
-        except PurposeGuardError:
-            if not hub.observes:
-                raise
+                return self._refuse(error)
+            if isinstance(error, ScopeError):
+                attach(with_chain(context, hub.key, chain.refused(Lease(None, opener=self))))
+                return None
+            if known:
+                hub.faults.add("people")
         inside = chain.push(Lease(name, known, self), self._root, people[0], people[1])
         attach(with_chain(context, hub.key, inside))
+        return None
 
     def __exit__(
         self,
@@ -231,18 +262,32 @@ class AccessScope(_Block):
         return result
 
     def __enter__(self) -> Decision:
-        return self._enter(sys._getframe(1))
+        stretch = self._enter(sys._getframe(1))
+        if stretch.error is not None:
+            raise stretch.take_error()
+        return self._decision(stretch)
 
     async def __aenter__(self) -> Decision:
-        return self._enter(sys._getframe(1))
+        stretch = self._enter(sys._getframe(1))
+        if stretch.error is not None:
+            raise stretch.take_error()
+        return self._decision(stretch)
 
     def check(self, frame: FrameType) -> Decision:
         """Judge and record the access at a place in the code, with no block around it."""
-        decision = self._enter(frame, yields=True)
+        stretch = self._enter(frame, yields=True)
+        if stretch.error is not None:
+            raise stretch.take_error()
         self.__exit__(None, None, None)
-        return decision
+        return self._decision(stretch)
 
-    def _enter(self, frame: FrameType, *, yields: bool = False) -> Decision:
+    def _decision(self, stretch: Stretch) -> Decision:
+        if stretch.decision is not None:
+            return stretch.decision
+        return undecided(Reason.CHECK_FAILED, Access(self._names.category or ""))
+
+    def _enter(self, frame: FrameType, *, yields: bool = False) -> Stretch:
+        """Return the stretch of the block, open or with the error that refuses it."""
         hub = self._hub
         people = NOBODY
         failed = False
@@ -251,14 +296,13 @@ class AccessScope(_Block):
             if not yields and frame.f_code.co_flags & _YIELDS:
                 _refuse_in_generator(frame, "access")
             people = self._judge_block()
-        except ScopeError:
+        except PurposeGuardError as error:
             if not hub.observes:
-                raise
-            chain = chain.refused(Lease(None, opener=self))
-        except PurposeGuardError:
-            if not hub.observes:
-                raise
-            failed = self._error is not None
+                return self._refuse(error)
+            if isinstance(error, ScopeError):
+                chain = chain.refused(Lease(None, opener=self))
+            else:  # a name that the policy lacks is a gap of its own
+                failed = self._error is not None or self._lacking() is None
         point = hub.declared.point(self._names, site_of(frame), hub.tally)
         purpose = self._names.purpose
         lease = Lease(purpose, purpose is None or hub.state.knows(purpose), self)
@@ -266,10 +310,9 @@ class AccessScope(_Block):
         if failed:
             stretch.fail()
         stretch.start(get_current())
-        if stretch.error is not None:
-            raise stretch.take_error()
-        self._open[id(stretch)] = stretch
-        return stretch.decision or undecided(Reason.CHECK_FAILED, point.access(UNDECLARED))
+        if stretch.error is None:
+            self._open[id(stretch)] = stretch
+        return stretch
 
     def __exit__(
         self,

@@ -115,6 +115,7 @@ class Guard:
         Decorating, or entering a block, raises UnknownNameError for names that the policy lacks.
         """
         names, error = self._read(
+            "category",
             category=category,
             items=items,
             purpose=purpose,
@@ -144,13 +145,15 @@ class Guard:
         error = None
         names = hub.declared.purposes.get(name) if type(name) is str else None
         if names is None:
-            names, error = self._read(purpose=name)
+            names, error = self._read("purpose", purpose=name)
         given = None if subject is None and customer is None else (subject, customer)
         return PurposeScope(hub, names, given, error, root, across_yield)
 
-    def _read(self, **given: Any) -> tuple[Names, PurposeGuardError | None]:
+    def _read(self, needed: str, **given: Any) -> tuple[Names, PurposeGuardError | None]:
         """Read names; what can't be one is told where the scope is used, as unknown names are."""
         try:
+            if given[needed] is None:
+                raise UnknownNameError(f"the {needed} is `None`: name one of the policy")
             return read_names(**given), None
         except UnknownNameError as error:
             return readable(given), error.with_traceback(None)
@@ -178,6 +181,7 @@ class Guard:
             subject=subject,
             customer=customer,
         )
+        del category, items, purpose, operation, recipient, source, subject, customer
         return scope.check(sys._getframe(1))
 
     def decide(self, access: Access) -> Decision:

@@ -9,13 +9,7 @@ from logging import WARNING
 from opentelemetry._logs import LoggerProvider
 from opentelemetry.context import Context
 from opentelemetry.metrics import MeterProvider
-from opentelemetry.trace import (
-    Span,
-    TracerProvider,
-    format_span_id,
-    format_trace_id,
-    get_current_span,
-)
+from opentelemetry.trace import Span, TracerProvider
 
 from purposeguard.declarations import Declarations
 from purposeguard.evidence.events import Events
@@ -24,6 +18,7 @@ from purposeguard.evidence.metrics import Tally, tally_for
 from purposeguard.evidence.record import AccessRecord
 from purposeguard.evidence.spans import Spans
 from purposeguard.points import Answer, State
+from purposeguard.policy.names import shown
 from purposeguard.policy.reasons import Mode, Outcome
 from purposeguard.scope import Chain, new_key
 from purposeguard.subjects.keys import SubjectKey, is_identifier
@@ -91,32 +86,32 @@ class Hub:
         span = self.spans.start(answer.span_name, context, answer.attributes)
         outlets = self.state.outlets
         if outlets:
-            record = self._record(answer, chain, span or get_current_span(context), people)
+            record = self._record(answer, chain, self.spans.ids(span, context), people)
             for outlet in outlets:
                 try:
                     outlet.record(record)
                 except Exception:  # noqa: BLE001 - a fault of an outlet changes no decision
                     self.faults.add(type(outlet).__name__)
         if not answer.permits:
-            self._tell(answer)
+            self._tell(answer, span, context)
             if span is not None and answer.blocks:
                 self.spans.end_blocked(span)
         return span
 
-    def _tell(self, answer: Answer) -> None:
+    def _tell(self, answer: Answer, span: Span | None, context: Context) -> None:
+        inside = context if span is None else self.spans.made_current(span, context)
         violation = answer.decision.outcome is Outcome.VIOLATION
         name = "purposeguard.violation" if violation else "purposeguard.gap"
-        self.events.emit(name, answer.decision.explain(), answer.event, WARNING)
+        self.events.emit(name, answer.decision.explain(), answer.event, WARNING, inside)
 
     def _record(
         self,
         answer: Answer,
         chain: Chain,
-        span: Span,
+        trace: tuple[str | None, str | None],
         people: tuple[object, object],
     ) -> AccessRecord:
         key = self._subject_key
-        trace = span.get_span_context()
         subject = chain.subject if people[0] is None else people[0]
         customer = chain.customer if people[1] is None else people[1]
         category = answer.decision.category
@@ -124,6 +119,7 @@ class Hub:
             time=datetime.now(UTC),
             decision=answer.decision,
             mode=answer.mode,
+            chain=tuple(map(shown, answer.signature.purposes)),
             root=answer.signature.root,
             carried=answer.signature.carried,
             function=answer.site.function,
@@ -132,8 +128,8 @@ class Hub:
             service=self.service,
             host=self._host,
             process=os.getpid(),
-            trace_id=format_trace_id(trace.trace_id) if trace.is_valid else None,
-            span_id=format_span_id(trace.span_id) if trace.is_valid else None,
+            trace_id=trace[0],
+            span_id=trace[1],
             subjects=self._hashed(f"subject:{category}", subject),
             customers=self._hashed("customer", customer),
             actor=self._acting(),
@@ -144,19 +140,22 @@ class Hub:
         key = self._subject_key
         if key is None or not isinstance(values, tuple):
             return ()
-        return tuple(key.hash(kind, value) for value in values)
+        try:
+            return tuple(key.hash(kind, value) for value in values)
+        except Exception:  # noqa: BLE001 - whose data it was is evidence, not part of the decision
+            self.faults.add("people")
+            return ()
 
     def _acting(self) -> str | None:
         if self._actor is None or self._subject_key is None:
             return None
         try:
             actor = self._actor()
+            if actor is None:
+                return None
+            if not is_identifier(actor):
+                raise TypeError("an actor is a text, a whole number or a UUID")
+            return self._subject_key.hash("actor", actor)
         except Exception:  # noqa: BLE001 - who acted is evidence, not part of the decision
             self.faults.add("actor")
             return None
-        if actor is None:
-            return None
-        if not is_identifier(actor):
-            self.faults.add("actor")
-            return None
-        return self._subject_key.hash("actor", actor)

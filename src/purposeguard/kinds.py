@@ -7,10 +7,12 @@ Calls pass through templates. A template holds the arguments of a call, so befor
 through it, it lets go of them: a traceback must not hold personal data.
 """
 
+import contextlib
 import functools
 import inspect
 import sys
 import types
+import weakref
 from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
 from types import AsyncGeneratorType, CoroutineType, FunctionType, GeneratorType
 from typing import Any
@@ -46,6 +48,11 @@ def guarded(target: Any, gate_for: Callable[[Any], Gate], mark: object) -> Any:
     return function
 
 
+def is_guarded(function: FunctionType) -> bool:
+    """Whether a function is itself a guarded one: `functools.wraps` copies the mark to others."""
+    return hasattr(function, MARK) and function.__code__.co_filename == __file__
+
+
 def _refuse_unguardable(target: Any) -> None:
     kind = type(target).__name__
     if isinstance(target, type):
@@ -65,6 +72,11 @@ def _refuse_unguardable(target: Any) -> None:
         )
     if not callable(target):
         raise ScopeError(f"a {kind} can't be guarded: decorate a function, method or property")
+    if _is_context_manager(target):
+        raise ScopeError(
+            "the body of a context manager runs after the call that makes it: "
+            "put the guard on the generator itself, below `@contextmanager`"
+        )
     others = _other_ways_in(target)
     if others:
         raise ScopeError(
@@ -75,6 +87,14 @@ def _refuse_unguardable(target: Any) -> None:
 
 def _is_singledispatch(target: Any) -> bool:
     return isinstance(target, FunctionType) and {"dispatch", "registry"} <= vars(target).keys()
+
+
+def _is_context_manager(target: Any) -> bool:
+    if not isinstance(target, FunctionType):
+        return False
+    made = target.__globals__.get("__name__") == contextlib.__name__
+    wrapped = getattr(target, "__wrapped__", None)
+    return made and (inspect.isgeneratorfunction(wrapped) or inspect.isasyncgenfunction(wrapped))
 
 
 def _other_ways_in(target: Any) -> list[str]:
@@ -98,20 +118,36 @@ def _is_cache(target: Any) -> bool:
     return all(hasattr(target, name) for name in _CACHE_METHODS)
 
 
-def passing(raw: Any, gate: Gate) -> Any:
-    """Return a function of the same kind as `raw`, each call of which passes through the gate."""
+class _Opaque(functools.partial[Any]):
+    """A callable without its repr, which may show data that is bound to it, in every traceback."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "<guarded callable>"
+
+
+def innermost(raw: Any) -> Any:
+    """Return the callable that partials and wrappers stand around."""
     base = inspect.unwrap(raw)
     while isinstance(base, functools.partial):
         base = inspect.unwrap(base.func)
+    return base
+
+
+def passing(raw: Any, gate: Gate) -> Any:
+    """Return a function of the same kind as `raw`, each call of which passes through the gate."""
+    base = innermost(raw)
     asked = raw if inspect.isroutine(raw) or isinstance(raw, functools.partial) else raw.__call__
+    called = raw if isinstance(raw, FunctionType) else _Opaque(raw)
     if inspect.iscoroutinefunction(asked):
-        template, flag = _coroutine(raw, gate), 0
+        template, flag = _coroutine(called, gate), 0
     elif inspect.isgeneratorfunction(asked):
-        template, flag = _stepped(raw, gate, drive), inspect.CO_GENERATOR
+        template, flag = _stepped(called, gate, drive), inspect.CO_GENERATOR
     elif inspect.isasyncgenfunction(asked):
-        template, flag = _stepped(raw, gate, drive_async), inspect.CO_ASYNC_GENERATOR
+        template, flag = _stepped(called, gate, drive_async), inspect.CO_ASYNC_GENERATOR
     else:
-        template, flag = _function(raw, gate), 0
+        template, flag = _function(called, gate), 0
     # A generator's call must be judged at once, so its template is a plain function; the flag
     # lets inspect, and so every framework, still see the kind that it is.
     code = template.__code__.replace(co_flags=template.__code__.co_flags | flag)
@@ -268,6 +304,7 @@ def _drive(generator: Any, stretch: Stretch) -> Generator[Any, Any, Any]:
             try:
                 sent = yield value
             except GeneratorExit:
+                value = None
                 raise
             except BaseException as error:  # noqa: BLE001 - it belongs to the generator
                 thrown = error
@@ -308,6 +345,7 @@ async def _drive_async(generator: Any, stretch: Stretch) -> AsyncGenerator[Any, 
             try:
                 sent = yield value
             except GeneratorExit:
+                value = None
                 raise
             except BaseException as error:  # noqa: BLE001 - it belongs to the generator
                 thrown = error
@@ -337,8 +375,19 @@ async def _drive_coroutine(coroutine: Any, stretch: Stretch) -> Any:
     return result
 
 
+def _returned(driver: Callable[[Any, Stretch], Any]) -> Callable[[Any, Stretch], Any]:
+    """Return the driver for what a call returned: if it never starts, its stretch still ends."""
+
+    def drive_returned(lazy: Any, stretch: Stretch) -> Any:
+        driven = driver(lazy, stretch)
+        weakref.finalize(driven, stretch.finish).atexit = False
+        return driven
+
+    return drive_returned
+
+
 _LAZY: dict[type, Callable[[Any, Stretch], Any]] = {
-    CoroutineType: drive_coroutine,
-    GeneratorType: drive,
-    AsyncGeneratorType: drive_async,
+    CoroutineType: _returned(drive_coroutine),
+    GeneratorType: _returned(drive),
+    AsyncGeneratorType: _returned(drive_async),
 }

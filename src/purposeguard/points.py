@@ -113,8 +113,8 @@ def read_names(
     if isinstance(items, str | bytes):
         raise UnknownNameError("`items` is one name where a list belongs: write `items=[…]`")
     if items is not None and not isinstance(items, list | tuple | set | frozenset):
-        raise UnknownNameError(f"`items` is {printable(items)}: give a list of names")
-    listed = sorted(items) if isinstance(items, set | frozenset) else items
+        raise UnknownNameError("`items` is no list: write `items=[…]`")
+    listed = sorted(items, key=printable) if isinstance(items, set | frozenset) else items
     plain = None if listed is None else tuple(_text("item", item) for item in listed)
     if plain == ():
         raise UnknownNameError("`items` is empty: name at least one, or leave it out for all")
@@ -141,7 +141,7 @@ def read_names(
 
 
 def readable(given: Mapping[str, object]) -> Names:
-    """Return what can be shown of names that could not be read: keys, lengths and types."""
+    """Return what can be shown of names that could not be read: keys and lengths."""
     texts: dict[str, Any] = {
         role: shown(name) for role, name in given.items() if name is not None and role != "items"
     }
@@ -179,8 +179,15 @@ class Answer:
     )
 
     def __init__(
-        self, decision: Decision, mode: Mode, signature: Signature, site: Site, count: Count
+        self,
+        decision: Decision,
+        mode: Mode,
+        signature: Signature,
+        site: Site,
+        count: Count,
+        known: tuple[str, str],
     ) -> None:
+        """`known` are category and purpose, each empty where the policy lacks it."""
         self.decision = decision
         self.mode = mode
         self.signature = signature
@@ -188,10 +195,10 @@ class Answer:
         self.count = count
         self.permits = decision.outcome is Outcome.PERMIT
         self.blocks = not self.permits and mode is Mode.ENFORCE
-        unknown = decision.reason in (Reason.CATEGORY_UNKNOWN, Reason.POLICY_NOT_LOADED)
-        self.span_name = "access" if unknown else f"access {decision.category}"
+        self.span_name = f"access {known[0]}" if known[0] else "access"
         self.event = {
-            f"purposeguard.{key}": value for key, value in _attributes(decision, mode, signature)
+            f"purposeguard.{key}": value
+            for key, value in _attributes(decision, mode, signature, known)
         }
         self.event["code.function.name"] = site.function
         attributes = dict(self.event)
@@ -218,17 +225,13 @@ AttributeValue = str | bool | tuple[str, ...]
 
 
 def _attributes(
-    decision: Decision, mode: Mode, signature: Signature
+    decision: Decision, mode: Mode, signature: Signature, known: tuple[str, str]
 ) -> Iterator[tuple[str, AttributeValue]]:
-    known = decision.reason not in (
-        Reason.PURPOSE_UNKNOWN,
-        Reason.PURPOSE_UNDECLARED,
-        Reason.POLICY_NOT_LOADED,
-    )
-    if decision.reason not in (Reason.CATEGORY_UNKNOWN, Reason.POLICY_NOT_LOADED):
-        yield "category", decision.category
-    if decision.purpose is not None and known:
-        yield "purpose", decision.purpose
+    category, purpose = known
+    if category:
+        yield "category", category
+    if purpose:
+        yield "purpose", purpose
     yield "outcome", str(decision.outcome)
     yield "reason", str(decision.reason)
     yield "mode", str(mode)
@@ -236,7 +239,7 @@ def _attributes(
     yield "policy.digest", decision.policy_digest[:12]
     if decision.items is not None:
         yield "items", decision.items
-    if len(decision.purposes) > 1 and known:
+    if len(decision.purposes) > 1 and not signature.transient:
         yield "purposes", decision.purposes
     if decision.operation != Operation.USE:
         yield "operation", str(decision.operation)
@@ -313,12 +316,16 @@ class AccessPoint:
 
     def _answer(self, state: State, decision: Decision, signature: Signature) -> Answer:
         mode = state.modes.of(decision.category, decision.purposes, state.policy)
-        labels = _labels(state, decision, mode)
-        return Answer(decision, mode, signature, self.site, self._tally.count(labels))
+        known = _known(state, decision)
+        count = self._tally.count((*known, str(decision.outcome), str(decision.reason), str(mode)))
+        return Answer(decision, mode, signature, self.site, count, known)
 
 
-def _labels(state: State, decision: Decision, mode: Mode) -> tuple[str, str, str, str, str]:
-    """Names the policy lacks are left out: what comes from outside must not grow the counter."""
+def _known(state: State, decision: Decision) -> tuple[str, str]:
+    """Category and purpose, each empty where the policy lacks it.
+
+    What comes from outside must not grow the counter or the names of spans.
+    """
     category = decision.category if state.policy and decision.category in state.policy.rows else ""
     purpose = decision.purpose if decision.purpose and state.knows(decision.purpose) else ""
-    return category, purpose, str(decision.outcome), str(decision.reason), str(mode)
+    return category, purpose

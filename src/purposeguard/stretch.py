@@ -205,7 +205,9 @@ class Stretch:
         try:
             self.people = read(args, kwargs)
         except PurposeGuardError as error:
-            if not self._gate.hub.observes:
+            if self._gate.hub.observes:
+                self.fail()
+            else:
                 self.error = error.with_traceback(None)
         except Exception:  # noqa: BLE001 - a check that fails is a gap, whatever went wrong in it
             self.fail()
@@ -316,12 +318,12 @@ class Stretch:
             attach(set_span_in_context(get_current_span(before)))
 
     def finish(self) -> None:
-        """End the span and kill the lease."""
+        """Kill the lease and end the span."""
+        if self.lease is not None:
+            self.lease.live = False
         if self.span is not None:
             self._gate.hub.spans.end(self.span)
             self.span = None
-        if self.lease is not None:
-            self.lease.live = False
 
     # A generator, or anything else that runs in steps: opened at its call, current while it runs.
 

@@ -2,12 +2,13 @@
 
 import functools
 import sys
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from types import CodeType, FunctionType, ModuleType
+from types import FunctionType, MethodType, ModuleType
 from typing import Any
 
-from purposeguard.kinds import MARK
+from purposeguard.kinds import MARK, is_guarded
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,10 +32,10 @@ def find_unguarded(places: tuple[object, ...]) -> list[Unguarded]:
     modules = [module for module in list(sys.modules.values()) if isinstance(module, ModuleType)]
     everywhere = list(_walk(modules))
     raws = {
-        code
+        function
         for _, value in everywhere
-        if isinstance(value, FunctionType) and hasattr(value, MARK)
-        for code in _raw_codes(value)
+        if isinstance(value, FunctionType) and is_guarded(value)
+        for function in _raws(value)
     }
     looked = everywhere if not places else list(_walk(places))
     found = {Unguarded(place, why): None for place, value in looked for why in _faults(value, raws)}
@@ -44,8 +45,8 @@ def find_unguarded(places: tuple[object, ...]) -> list[Unguarded]:
     return list(found)
 
 
-def _faults(value: object, raws: set[CodeType]) -> Iterator[str]:
-    if isinstance(value, FunctionType) and value.__code__ in raws:
+def _faults(value: object, raws: set[FunctionType]) -> Iterator[str]:
+    if any(function in raws for function in _functions_in(value)):
         yield _RAW
     if isinstance(value, functools.cached_property) and _is_guarded(value.func):
         yield _CACHED
@@ -56,21 +57,22 @@ def _faults(value: object, raws: set[CodeType]) -> Iterator[str]:
 
 
 def _is_guarded(value: object) -> bool:
+    """Whether a function is guarded, or wraps a guarded one, as far as can be seen."""
     return isinstance(value, FunctionType) and hasattr(value, MARK)
 
 
-def _raw_codes(guarded: FunctionType) -> Iterator[CodeType]:
-    """The code of what a guarded function calls in the end, through any stack of guards."""
+def _raws(guarded: FunctionType) -> Iterator[FunctionType]:
+    """What a guarded function calls in the end, through any stack of guards."""
     for cell in guarded.__closure__ or ():
         try:
             value = cell.cell_contents
         except ValueError:
             continue
         for function in _functions_in(value):
-            if hasattr(function, MARK):
-                yield from _raw_codes(function)
-            elif function.__module__ != __package__ and not _is_ours(function):
-                yield function.__code__
+            if is_guarded(function):
+                yield from _raws(function)
+            elif not _is_ours(function):
+                yield function
 
 
 def _is_ours(function: FunctionType) -> bool:
@@ -78,12 +80,17 @@ def _is_ours(function: FunctionType) -> bool:
 
 
 def _functions_in(value: Any) -> Iterator[FunctionType]:
+    """The function that a callable is, and those that it is made of."""
     while True:
-        if isinstance(value, functools.partial):
+        if isinstance(value, functools.partial | functools.partialmethod):
             value = value.func
+        elif type(value) in (MethodType, staticmethod, classmethod):
+            value = value.__func__
         elif isinstance(value, FunctionType):
             yield value
-            value = getattr(value, "__wrapped__", None)
+            value = vars(value).get("__wrapped__")
+        elif hasattr(type(value), "cache_parameters"):
+            value = value.__wrapped__
         else:
             return
 
@@ -116,9 +123,10 @@ def _parts(value: object) -> Iterator[object]:
 def _walk(places: Iterable[object]) -> Iterator[tuple[str, object]]:
     """Yield what stands in modules, classes and registries, each with its name."""
     seen: set[int] = set()
-    queue: list[tuple[str, object, int]] = [(_name(place), place, 0) for place in places]
+    # Breadth first: what is met at several depths is looked into from the least one.
+    queue: deque[tuple[str, object, int]] = deque((_name(place), place, 0) for place in places)
     while queue:
-        name, value, depth = queue.pop()
+        name, value, depth = queue.popleft()
         yield name, value
         if id(value) in seen or depth > 3:
             continue
@@ -137,8 +145,20 @@ def _inside(value: object, depth: int) -> Iterator[tuple[str, object]]:
         yield from _entries(value)
     elif isinstance(value, list | tuple | set | frozenset):
         yield from ((f"[{place}]", inner) for place, inner in enumerate(list(value)))
-    elif isinstance(value, FunctionType) and isinstance(vars(value).get("registry"), Mapping):
-        yield ".registry", vars(value)["registry"]
+    elif isinstance(value, FunctionType):
+        if isinstance(vars(value).get("registry"), Mapping):
+            yield ".registry", vars(value)["registry"]
+    else:
+        yield from _attributes(value)
+
+
+def _attributes(value: object) -> Iterator[tuple[str, object]]:
+    """What an object holds, such as an application that routes were registered with."""
+    try:
+        held = list(object.__getattribute__(value, "__dict__").items())
+    except Exception:  # noqa: BLE001 - most have none, and a stand-in for another object may raise
+        return
+    yield from ((f".{name}", inner) for name, inner in held)
 
 
 def _entries(value: Mapping[Any, Any]) -> Iterator[tuple[str, object]]:

@@ -6,7 +6,7 @@ import weakref
 from types import TracebackType
 from typing import Protocol, Self
 
-from purposeguard.exceptions import PurposeGuardError
+from purposeguard.exceptions import PurposeGuardError, UnknownNameError
 from purposeguard.policy_file import content_digest
 
 
@@ -17,6 +17,10 @@ class _Loads(Protocol):
 _watches: "weakref.WeakSet[Watch]" = weakref.WeakSet()
 
 
+def _is_time(seconds: object) -> bool:
+    return isinstance(seconds, int | float) and 0 < seconds <= threading.TIMEOUT_MAX
+
+
 class Watch:
     """A thread that looks at a policy file again and again.
 
@@ -24,8 +28,13 @@ class Watch:
     """
 
     def __init__(self, guard: _Loads, path: str | os.PathLike[str], seconds: float) -> None:
+        if not _is_time(seconds):
+            raise UnknownNameError(
+                "a policy file can't be watched at this pace: give a number of seconds above 0",
+                "seconds",
+            )
         self._guard = weakref.ref(guard)
-        self._path = path
+        self._path = os.path.abspath(path)  # noqa: PTH100 - stays the same when the process moves
         self._seconds = seconds
         self._seen = ""  # whatever happened to the file since it was loaded, the first look sees
         self._stopped = threading.Event()
@@ -54,11 +63,11 @@ class Watch:
             return False
         seen = self._look()
         if seen != self._seen:
-            self._seen = seen
             try:
                 guard.load(self._path)
             except PurposeGuardError:
                 pass  # the guard has told it, and the last good policy stays in force
+            self._seen = seen  # only now: a child forked while it was loading has to load it
         return True
 
     def stop(self) -> None:

@@ -7,9 +7,9 @@ from purposeguard import Guard
 
 
 def subject_key() -> bytes:
-    """Return the key that hides people in records: 32 random bytes as hex in HR_SUBJECT_KEY.
+    """Return the key that people's numbers are hashed with in records: HR_SUBJECT_KEY, in hex.
 
-    Without one, a key that lasts as long as the process: hashes of different runs can't be compared.
+    Without it a new one, which lasts as long as the process: hashes of two runs don't compare.
     """
     return bytes.fromhex(os.environ.get("HR_SUBJECT_KEY", "")) or secrets.token_bytes(32)
 

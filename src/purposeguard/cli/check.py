@@ -1,4 +1,4 @@
-"""`purposeguard check`: whether policy files can be used, and everything that is wrong with them."""
+"""`purposeguard check`: whether policy files can be used, and everything wrong with them."""
 
 from typing import Annotated
 

@@ -6,11 +6,9 @@ from enum import StrEnum
 from typing import Annotated, Any
 
 import typer
-from rich.table import Table
-from rich.text import Text
 
 from purposeguard.cli.files import PolicyFile, fail, policy_or_fail
-from purposeguard.cli.printing import console, say
+from purposeguard.cli.printing import facts, say, to_terminal
 from purposeguard.guard import Guard
 from purposeguard.points import Names
 from purposeguard.policy.access import Access
@@ -39,7 +37,11 @@ def explain(
     purpose: Annotated[str, typer.Argument(help="The purpose that is declared.")],
     items: Annotated[
         list[str] | None,
-        typer.Option("--item", metavar="ITEM", help="An item touched; may be given several times. Without one: all items of the category."),
+        typer.Option(
+            "--item",
+            metavar="ITEM",
+            help="An item touched, given once for each. Without: all items of the category.",
+        ),
     ] = None,
     recipient: Annotated[
         str | None, typer.Option(metavar="RECIPIENT", help="Whom the data is given to.")
@@ -50,17 +52,21 @@ def explain(
     ] = None,
     source: Annotated[
         str | None,
-        typer.Option(metavar="SOURCE", help="Where the data is collected from, with `--operation collect`."),
+        typer.Option(
+            metavar="SOURCE", help="Where the data is collected from, with `--operation collect`."
+        ),
     ] = None,
     ground: Annotated[
         str | None, typer.Option(metavar="GROUND", help="A lawful exception in force.")
     ] = None,
-    format_: Annotated[Format, typer.Option("--format", help="How to write the answer.")] = Format.TEXT,
+    format_: Annotated[
+        Format, typer.Option("--format", help="How to write the answer.")
+    ] = Format.TEXT,
 ) -> None:
     """Explain what the policy answers to one access.
 
-    Only the policy is asked: what consent, mandates or requests are on record is not looked up, so a
-    cell that needs one answers `evidence_unavailable`.
+    Only the policy is asked: what consent, mandates or requests are on record is not looked up, so
+    a cell that needs one answers `evidence_unavailable`.
 
     Exit status: 0 permit, 1 violation or gap, 2 the question can't be answered (wrong usage, a name
     that the policy lacks, a policy that can't be used).
@@ -131,12 +137,7 @@ def _print(decision: Decision, policy: Policy) -> None:
     say(f"{decision.outcome}: {decision.reason}", _STYLES[decision.outcome])
     say(decision.explain())
     say("")
-    table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
-    table.add_column(no_wrap=True, style="dim")
-    table.add_column(overflow="fold")
-    for label, value in _facts(decision, policy):
-        table.add_row(Text(label), Text(value))
-    console().print(table)
+    to_terminal(lambda into: into.print(facts(_facts(decision, policy))))
 
 
 def _facts(decision: Decision, policy: Policy) -> Iterator[tuple[str, str]]:

@@ -77,7 +77,7 @@ def fail(problems: Iterable[object]) -> NoReturn:
 
 
 def write(text: str, output: Path | None, *, source: str | None = None) -> None:
-    """Write a result as UTF-8 to a file or to standard output; `source` is what must not be lost."""
+    """Write a result as UTF-8, to standard output or a file that is not its `source`."""
     if output is None:
         typer.echo(text.encode(), nl=False)
         return

@@ -53,8 +53,9 @@ def _holds(path: Path, text: str) -> bool:
 
 def _write_new(path: Path, text: str) -> None:
     try:
-        # The mode keeps others from writing to it under any umask: a policy that they can is refused.
-        with path.open("x", encoding="utf-8", opener=lambda name, flags: os.open(name, flags, 0o644)) as file:
+        # A policy that others may write to is refused, so the mode must not hang on the umask.
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
             file.write(text)
     except FileExistsError:
         fail([f"{path} is there already and is not overwritten: name another file"])

@@ -1,9 +1,13 @@
 """Printing to a terminal or a pipe: the same text in both, colour only where it is wanted."""
 
 import os
+import re
+from collections.abc import Callable, Iterable
 from typing import IO
 
+import typer
 from rich.console import Console
+from rich.table import Table
 from rich.text import Text
 
 PIPE_WIDTH = 160
@@ -27,3 +31,25 @@ def console(file: IO[str] | None = None) -> Console:
 def say(text: str, style: str = "") -> None:
     """Print one line to standard output, however long it is."""
     console().print(Text(text, style), soft_wrap=True)
+
+
+def facts(pairs: Iterable[tuple[str, str]]) -> Table:
+    """Return labels and what they stand for, one pair a line."""
+    table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
+    table.add_column(no_wrap=True, style="dim")
+    table.add_column(overflow="fold")
+    for label, value in pairs:
+        table.add_row(Text(label), Text(value))
+    return table
+
+
+def printed(into: Console, render: Callable[[Console], None]) -> str:
+    """Return what is printed, without the blanks that tables leave at the end of lines."""
+    with into.capture() as captured:
+        render(into)
+    return re.sub(" +(?=\n)", "", captured.get())
+
+
+def to_terminal(render: Callable[[Console], None]) -> None:
+    """Print to standard output."""
+    typer.echo(printed(console(), render), nl=False, color=True)

@@ -14,7 +14,7 @@ def schema_text() -> str:
 def schema(output: Output = None) -> None:
     """Print the JSON Schema of policy files.
 
-    Kept beside a policy as `purposeguard-policy.schema.json`, it gives editors completion and checks
-    while typing. `purposeguard check` finds more: it also knows what the names refer to.
+    Kept beside a policy as `purposeguard-policy.schema.json`, it gives editors completion and
+    checks while typing. `purposeguard check` finds more: it also knows what the names refer to.
     """
     write(schema_text(), output)

@@ -5,9 +5,17 @@ They go through OpenTelemetry logs where an SDK's logger provider is set, else t
 """
 
 import logging
+import time
 from collections.abc import Mapping
 
-from opentelemetry._logs import Logger, LoggerProvider, SeverityNumber, get_logger_provider
+from opentelemetry._logs import (
+    Logger,
+    LoggerProvider,
+    NoOpLogger,
+    SeverityNumber,
+    get_logger_provider,
+)
+from opentelemetry.context import Context
 from opentelemetry.util.types import AnyValue
 
 from purposeguard.evidence.faults import Faults
@@ -25,6 +33,15 @@ _SEVERITIES = {
 fallback = logging.getLogger("purposeguard")
 
 
+def one_line(text: str) -> str:
+    """Return `text` with line breaks and whatever else can't be printed written as escapes."""
+    if text.isprintable():
+        return text
+    return "".join(
+        each if each.isprintable() else each.encode("unicode_escape").decode() for each in text
+    )
+
+
 class Events:
     """Emits log events, and never lets a fault of logging reach the application."""
 
@@ -36,22 +53,38 @@ class Events:
         self._logger: Logger | None = None
 
     def _find(self) -> Logger | None:
-        provider = self._given or get_logger_provider()
+        provider = get_logger_provider() if self._given is None else self._given
         if type(provider).__module__.startswith(_API):
             return None
-        self._logger = provider.get_logger(SCOPE, VERSION)
-        return self._logger
+        logger = provider.get_logger(SCOPE, VERSION)
+        if isinstance(logger, NoOpLogger):  # a disabled SDK: a denial must not go unseen
+            return None
+        self._logger = logger
+        return logger
 
-    def emit(self, name: str, text: str, attributes: Mapping[str, AnyValue], level: int) -> None:
-        """Emit one event. `text` and `attributes` hold names of data only."""
+    def emit(
+        self,
+        name: str,
+        text: str,
+        attributes: Mapping[str, AnyValue],
+        level: int,
+        context: Context | None = None,
+    ) -> None:
+        """Emit one event, in the trace of `context`.
+
+        `text` and `attributes` hold names of data only. The text is kept on one line.
+        """
         try:
             logger = self._logger or self._find()
+            body = one_line(text)
             if logger is None:
-                fallback.log(level, "%s: %s", name, text, extra={"purposeguard": dict(attributes)})
+                fallback.log(level, "%s: %s", name, body, extra={"purposeguard": dict(attributes)})
             else:
                 logger.emit(
+                    timestamp=time.time_ns(),
+                    context=context,
                     event_name=name,
-                    body=text,
+                    body=body,
                     attributes=attributes,
                     severity_number=_SEVERITIES[level],
                 )

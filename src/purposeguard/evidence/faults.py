@@ -3,6 +3,8 @@
 import itertools
 from collections.abc import Iterator, Mapping
 
+from purposeguard.locks import Lock
+
 
 class Count:
     """A counter that threads may advance without a lock: one C call, atomic under the GIL."""
@@ -25,14 +27,16 @@ class Faults(Mapping[str, int]):
     """How often each outlet failed since the guard was made."""
 
     def __init__(self) -> None:
-        self._counts: dict[str, int] = {}
+        self._counts: dict[str, Count] = {}
+        self._reading = Lock()
 
     def add(self, outlet: str) -> None:
         """Count one fault of an outlet."""
-        self._counts[outlet] = self._counts.get(outlet, 0) + 1
+        self._counts.setdefault(outlet, Count()).add()
 
     def __getitem__(self, outlet: str) -> int:
-        return self._counts[outlet]
+        with self._reading:
+            return self._counts[outlet].read()
 
     def __iter__(self) -> Iterator[str]:
         return iter(tuple(self._counts))

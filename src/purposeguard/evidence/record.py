@@ -16,6 +16,8 @@ class AccessRecord:
     decision: Decision
     mode: str
     """`enforce` or `observe`: what a denial did to the call."""
+    chain: tuple[str, ...]
+    """The purposes declared on the chain, outermost first; those in force are the decision's."""
     root: bool
     """Whether a scope on the chain began a new chain."""
     carried: bool

@@ -11,6 +11,8 @@ from opentelemetry.trace import (
     StatusCode,
     Tracer,
     TracerProvider,
+    format_span_id,
+    format_trace_id,
     get_current_span,
     get_tracer_provider,
     set_span_in_context,
@@ -39,7 +41,7 @@ class Spans:
         try:
             tracer = self._tracer
             if tracer is None:
-                provider = self._given or get_tracer_provider()
+                provider = get_tracer_provider() if self._given is None else self._given
                 tracer = self._tracer = provider.get_tracer(SCOPE, VERSION)
             span = tracer.start_span(name, context, attributes=attributes)
         except Exception:  # noqa: BLE001 - a fault of telemetry changes no decision
@@ -58,6 +60,16 @@ class Spans:
         except Exception:  # noqa: BLE001 - a fault of telemetry changes no decision
             self._faults.add("spans")
         return context
+
+    def ids(self, span: Span | None, context: Context) -> tuple[str | None, str | None]:
+        """Return trace and span id, of the span current in the context where there is no other."""
+        try:
+            found = (get_current_span(context) if span is None else span).get_span_context()
+            if found.is_valid:
+                return format_trace_id(found.trace_id), format_span_id(found.span_id)
+        except Exception:  # noqa: BLE001 - a fault of telemetry changes no decision
+            self._faults.add("spans")
+        return None, None
 
     def end(self, span: Span) -> None:
         """End a span whose call went through, whatever came of it."""

@@ -2,7 +2,7 @@
 
 import operator
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple, TypeVar
 
 from purposeguard.policy.access import NO_EVIDENCE, Access, Evidence
@@ -152,8 +152,11 @@ def _decide(policy: Policy | None, access: Access, evidence: Evidence) -> Decisi
         return undecided(Reason.PURPOSE_UNDECLARED, access, policy)
     if access.closed:
         return undecided(Reason.PURPOSE_CLOSED, access, policy)
-    if not all(policy.knows_purpose(each) for each in _plain(access.purposes)):
-        return undecided(Reason.PURPOSE_UNKNOWN, access, policy)
+    unknown = [each for each in access.purposes if not policy.knows_purpose(exact(each) or "")]
+    if unknown:
+        return replace(
+            undecided(Reason.PURPOSE_UNKNOWN, access, policy), purpose=shown(unknown[-1])
+        )
     return _Judge(policy, row, access, evidence).decision()
 
 

@@ -6,6 +6,7 @@ purposes are keys with dots. Titles, notes and clauses are free text.
 
 import hashlib
 import json
+import re
 from datetime import date
 from typing import Annotated, Any, Literal
 
@@ -43,31 +44,49 @@ def _truth(value: object) -> object:
 
 
 def _day(value: object) -> object:
-    if isinstance(value, str):
-        return date.fromisoformat(value) if len(value) == 10 else None
-    return value
+    """Read a day; `date.fromisoformat` by itself would take weeks as well."""
+    if not isinstance(value, str):
+        return value
+    try:
+        return date.fromisoformat(value) if re.fullmatch(DAY_FORM, value) else None
+    except ValueError:
+        return None
 
+
+CLAUSE_FORM = r"^[^\r\n]+$"
+CURRENCY_FORM = r"^[A-Z]{3}$"
+DAY_FORM = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
+PERIOD_FORM = r"^P([0-9]{1,4}Y)?([0-9]{1,4}M)?([0-9]{1,5}D)?$"
+
+_KEY = f"^{KEY_FORM}$"
+_PURPOSE_KEY = f"^{PURPOSE_FORM}$"
+
+_RESERVED_NAMES = {
+    "description": "Names that no key may have.",
+    "anyOf": [{"enum": sorted(RESERVED)}, {"pattern": "^__"}],
+}
+"""What `_not_reserved` refuses, in the published schema."""
 
 Key = Annotated[
     str,
-    StringConstraints(pattern=f"^{KEY_FORM}$", max_length=MAX_KEY_LENGTH),
+    StringConstraints(pattern=_KEY, max_length=MAX_KEY_LENGTH),
     AfterValidator(_not_reserved),
 ]
 PurposeKey = Annotated[
     str,
-    StringConstraints(pattern=f"^{PURPOSE_FORM}$", max_length=MAX_KEY_LENGTH),
+    StringConstraints(pattern=_PURPOSE_KEY, max_length=MAX_KEY_LENGTH),
     AfterValidator(_not_reserved),
 ]
 Text = Annotated[str, StringConstraints(min_length=1, max_length=1000)]
-Clause = Annotated[str, StringConstraints(min_length=1, max_length=64)]
+Clause = Annotated[str, StringConstraints(pattern=CLAUSE_FORM, min_length=1, max_length=64)]
 Clauses = Annotated[tuple[Clause, ...], Field(min_length=1)]
 Items = Annotated[tuple[Key, ...], Field(min_length=1)]
-Number = Annotated[int, BeforeValidator(_number), Field(strict=True, ge=0)]
-Truth = Annotated[bool, BeforeValidator(_truth), Field(strict=True)]
-Day = Annotated[date, BeforeValidator(_day)]
-Period = Annotated[
-    str, StringConstraints(pattern=r"^P([0-9]{1,4}Y)?([0-9]{1,4}M)?([0-9]{1,5}D)?$", min_length=3)
+Number = Annotated[int, Field(strict=True, ge=0), BeforeValidator(_number)]
+Truth = Annotated[bool, Field(strict=True), BeforeValidator(_truth)]
+Day = Annotated[
+    date, BeforeValidator(_day), Field(strict=True, json_schema_extra={"pattern": DAY_FORM})
 ]
+Period = Annotated[str, StringConstraints(pattern=PERIOD_FORM, min_length=3)]
 
 
 class _Part(BaseModel):
@@ -216,7 +235,7 @@ class FeeEntry(_Part):
     """What a request costs, and which kinds of request cost it."""
 
     amount: Number
-    currency: Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
+    currency: Annotated[str, StringConstraints(pattern=CURRENCY_FORM)]
     kinds: Annotated[tuple[Key, ...], Field(min_length=1)]
     clauses: Clauses
 
@@ -292,36 +311,39 @@ def _canonical(value: object) -> object:
 def json_schema() -> dict[str, Any]:
     """Return the published JSON Schema, in the draft that YAML language servers document."""
     schema = PolicyDocument.model_json_schema(ref_template="#/definitions/{model}")
-    schema = _strict(schema)
     definitions = schema.pop("$defs")
+    models = {f"#/definitions/{name}" for name in definitions if "properties" in definitions[name]}
     return {
         "$schema": SCHEMA_DIALECT,
         "$id": SCHEMA_FILE,
-        **schema,
+        **_strict(schema, models),
         "title": "purposeguard policy",
-        "definitions": definitions,
+        "definitions": {**_strict(definitions, models), "reserved": _RESERVED_NAMES},
     }
 
 
-def _strict(schema: Any) -> Any:
-    """Return a part of pydantic's schema, saying what the loader refuses: nulls and bad keys."""
+def _strict(schema: Any, models: set[str]) -> Any:
+    """Return a part of pydantic's schema, saying what the loader refuses besides.
+
+    That is nulls, reserved and overlong keys, and the same text twice in one list.
+    """
     if isinstance(schema, list):
-        return [_strict(each) for each in schema]
+        return [_strict(each, models) for each in schema]
     if not isinstance(schema, dict):
         return schema
-    strict = {key: _strict(value) for key, value in schema.items()}
+    strict = {key: _strict(value, models) for key, value in schema.items()}
     kinds = [each for each in strict.get("anyOf", ()) if each != {"type": "null"}]
     if len(kinds) == 1:
         strict = {**kinds[0], **{key: strict[key] for key in strict if key != "anyOf"}}
     if strict.get("default", "") is None:
         del strict["default"]
+    if strict.get("type") == "array" and strict["items"].get("$ref") not in models:
+        strict["uniqueItems"] = True
     patterns = strict.pop("patternProperties", None)
     if patterns:
         ((pattern, value),) = patterns.items()
-        strict["propertyNames"] = {
-            "pattern": pattern,
-            "maxLength": MAX_KEY_LENGTH,
-            "not": {"enum": sorted(RESERVED)},
-        }
+        strict["propertyNames"] = _strict({"pattern": pattern, "maxLength": MAX_KEY_LENGTH}, models)
         strict["additionalProperties"] = value
+    if strict.get("pattern") in (_KEY, _PURPOSE_KEY):
+        strict["not"] = {"$ref": "#/definitions/reserved"}
     return strict

@@ -226,10 +226,16 @@ def _merged(first: tuple[str, ...], then: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*first, *then)))
 
 
+_SUGGESTIONS = 20
+"""For how many names of a document the nearest known one is looked for: each look takes long where
+thousands are known."""
+
+
 class _Names:
     """Checks that what a document refers to is declared in it."""
 
     def __init__(self, document: PolicyDocument) -> None:
+        self._suggestions = _SUGGESTIONS
         self._categories = document.categories
         self._known: dict[str, Mapping[str, object]] = {
             "purpose": document.purposes,
@@ -251,7 +257,7 @@ class _Names:
         """Yield a problem if the name is not declared."""
         known = self._known[kind]
         if name not in known:
-            yield Problem(_undeclared(kind, name, known), path, on_key=on_key)
+            yield self.undeclared(kind, name, known, path, on_key=on_key)
 
     def check_items(
         self, category: str, items: Iterable[str] | None, path: Path
@@ -262,14 +268,18 @@ class _Names:
             return
         for position, item in enumerate(items):
             if item not in entry.items:
-                message = _undeclared(f"item of `{category}`", item, entry.items)
-                yield Problem(message, (*path, position))
+                kind = f"item of `{category}`"
+                yield self.undeclared(kind, item, entry.items, (*path, position))
 
-
-def _undeclared(kind: str, name: str, known: Iterable[str]) -> str:
-    close = nearest(name, known)
-    fix = f"did you mean `{close}`?" if close else "declare it, or correct the name"
-    return f"`{name}` is no declared {kind}: {fix}"
+    def undeclared(
+        self, kind: str, name: str, known: Iterable[str], path: Path, *, on_key: bool = False
+    ) -> Problem:
+        """Return the problem of a name that is not declared."""
+        self._suggestions -= 1
+        close = nearest(name, known) if self._suggestions >= 0 else None
+        fix = f"did you mean `{close}`?" if close else "declare it, or correct the name"
+        message = f"`{name}` is no declared {kind}: {fix}"
+        return Problem(message, path, on_key=on_key, undeclared=name)
 
 
 def _warning(message: str, path: Path, *, on_key: bool = True) -> Problem:
@@ -284,6 +294,7 @@ def _problems(document: PolicyDocument) -> Iterator[Problem]:
                 f"`{purpose}` needs its parent `{above}`: declare `{above}` under `purposes`",
                 ("purposes", purpose),
                 on_key=True,
+                undeclared=above,
             )
             for above in parents(purpose)
             if above not in document.purposes
@@ -369,14 +380,11 @@ def _dead_provisions(
     document: PolicyDocument, category: str, given: ProvisionEntry, row: Path
 ) -> Iterator[Problem]:
     cells: Mapping[str, CellEntry] = document.matrix.get(category, {})
+    above = {ancestor for granted in cells for ancestor in parents(granted)}
     for position, purpose in enumerate(given.purposes or ()):
-        if purpose not in document.purposes:
+        if purpose not in document.purposes or purpose in above:
             continue
-        related = any(
-            purpose in (granted, *parents(granted)) or granted in parents(purpose)
-            for granted in cells
-        )
-        if not related:
+        if not any(each in cells for each in (purpose, *parents(purpose))):
             yield _warning(
                 f"no cell grants `{purpose}` for `{category}`, so nothing can be provided for it",
                 (*row, "purposes", position),
@@ -411,7 +419,6 @@ def _condition_problems(document: PolicyDocument, names: _Names) -> Iterator[Pro
     if requests.fee:
         for position, kind in enumerate(requests.fee.kinds):
             if kind not in requests.kinds:
-                yield Problem(
-                    _undeclared("kind of request", kind, requests.kinds),
-                    ("requests", "fee", "kinds", position),
+                yield names.undeclared(
+                    "kind of request", kind, requests.kinds, ("requests", "fee", "kinds", position)
                 )

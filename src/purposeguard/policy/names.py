@@ -14,7 +14,9 @@ RESERVED = frozenset({"*", "all", "any", "default"})
 """Names that would read as a wildcard; no key may be one of them."""
 
 _PURPOSE = re.compile(PURPOSE_FORM)
-_SHOWN = re.compile(r"<[0-9]{1,20} characters>|<[A-Za-z_]{1,64}>")
+_NO_TEXT = "<no text>"
+_SHOWN = re.compile(rf"<[0-9]{{1,9}} characters>|{_NO_TEXT}")
+"""What `shown` makes of names that are no keys: showing it again changes nothing."""
 
 
 def exact(name: object) -> str | None:
@@ -41,13 +43,15 @@ def shown(name: object) -> str:
     """
     text = exact(name)
     if text is None:
-        return f"<{type(name).__name__}>"
+        return _NO_TEXT
     return text if is_key(text) or _SHOWN.fullmatch(text) else f"<{len(text)} characters>"
 
 
 def printable(name: object) -> str:
-    """Return `name` as messages show it: in backticks, or by its length or type."""
+    """Return `name` as messages show it: in backticks, or by its length where it is no key."""
     text = shown(name)
+    if text == _NO_TEXT:
+        return "a name that is no text"
     return f"a name of {text[1:-1]}" if text.endswith(" characters>") else f"`{text}`"
 
 

@@ -23,6 +23,8 @@ class Problem:
     severity: Severity = Severity.ERROR
     on_key: bool = False
     """Whether the key at `path`, not its value, is at fault."""
+    undeclared: str | None = None
+    """The name whose declaration is missing, where that is what is wrong."""
     file: str | None = None
     line: int | None = None
     column: int | None = None

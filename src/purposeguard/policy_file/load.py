@@ -1,6 +1,7 @@
 """From a policy file to a compiled policy, or to everything that is wrong with it."""
 
 import os
+from collections.abc import Iterable
 from dataclasses import replace
 from importlib import resources
 
@@ -10,8 +11,9 @@ from purposeguard.exceptions import PolicyError, UnknownNameError
 from purposeguard.policy.document import PolicyDocument
 from purposeguard.policy.matrix import Policy, compile_document
 from purposeguard.policy.names import nearest, printable
-from purposeguard.policy.problems import Problem, Severity
+from purposeguard.policy.problems import Path, Problem, Severity
 from purposeguard.policy_file.reading import MAX_BYTES, read_bytes
+from purposeguard.policy_file.remains import problems_of_remains
 from purposeguard.policy_file.tree import MAX_NODES, Tree, read_tree
 from purposeguard.policy_file.wording import problems_of
 
@@ -27,7 +29,8 @@ def load_policy(
     `max_bytes` bounds its size, `max_nodes` the number of its keys and values. Raises PolicyError
     with everything that is wrong with it, each with line and column.
     """
-    return parse_policy(read_bytes(path, max_bytes), os.fspath(path), max_nodes=max_nodes)
+    raw = read_bytes(path, max_bytes)
+    return parse_policy(raw, os.fspath(path), max_bytes=max_bytes, max_nodes=max_nodes)
 
 
 def bundled_policy(name: str) -> Policy:
@@ -48,46 +51,52 @@ def bundled_policy(name: str) -> Policy:
 
 
 def parse_policy(
-    content: bytes | str, origin: str = "policy", *, max_nodes: int = MAX_NODES
+    content: bytes | str,
+    origin: str | None = None,
+    *,
+    max_bytes: int = MAX_BYTES,
+    max_nodes: int = MAX_NODES,
 ) -> Policy:
-    """Return the policy that a file's content stands for; `origin` names the file in messages.
+    """Return the policy that a file's content stands for.
 
-    Raises PolicyError as `load_policy` does.
+    `origin` is the path of the file, which messages name. Raises PolicyError as `load_policy` does.
     """
     raw = content.encode("utf-8", "surrogatepass") if isinstance(content, str) else content
-    tree = read_tree(raw, max_nodes=max_nodes)
+    tree = read_tree(raw, max_bytes=max_bytes, max_nodes=max_nodes)
     policy, problems = _judged(tree)
-    placed = _placed((*tree.problems, *problems), tree, origin)
-    if policy is None or tree.problems:
+    placed = _placed((*tree.problems, *problems), tree, origin or "policy")
+    if policy is None:
         raise PolicyError(placed)
     return replace(policy, origin=origin, warnings=placed)
 
 
 def _judged(tree: Tree) -> tuple[Policy | None, tuple[Problem, ...]]:
+    """The policy, or None and what is wrong besides the tree's own problems."""
     if not isinstance(tree.data, dict):
-        if tree.problems:
-            return None, ()
-        return None, (Problem("there is no policy here: begin with `purposeguard: 1`"),)
+        empty = Problem("there is no policy here: begin with `purposeguard: 1`")
+        return None, () if tree.problems else (empty,)
+    refused: tuple[Problem, ...] = ()
     try:
         document = PolicyDocument.model_validate(tree.data)
     except ValidationError as error:
-        return None, tuple(problem for problem in problems_of(error) if not _is_told(problem, tree))
-    return compile_document(document)
+        refused = tuple(each for each in problems_of(error) if not _is_told(each.path, tree))
+    else:
+        if not tree.problems:
+            return compile_document(document)
+    return None, (*refused, *problems_of_remains(tree))
 
 
-def _is_told(problem: Problem, tree: Tree) -> bool:
-    path = problem.path
+def _is_told(path: Path, tree: Tree) -> bool:
     return any(path[:length] in tree.spoiled for length in range(len(path) + 1))
 
 
-def _placed(problems: tuple[Problem, ...], tree: Tree, origin: str) -> tuple[Problem, ...]:
+def _placed(problems: Iterable[Problem], tree: Tree, origin: str) -> tuple[Problem, ...]:
     """The problems with their places, in the order of the file, errors before warnings."""
     placed = []
     for problem in problems:
-        place = (problem.line, problem.column)
-        if problem.line is None or problem.column is None:
-            place = tree.place(problem.path, on_key=problem.on_key)
-        placed.append(problem.located(origin, *place))  # type: ignore[arg-type]
-    return tuple(
-        sorted(placed, key=lambda each: (each.severity is Severity.WARNING, each.line, each.column))
-    )
+        line, column = problem.line, problem.column
+        if line is None or column is None:
+            line, column = tree.place(problem.path, on_key=problem.on_key)
+        placed.append((problem.severity is Severity.WARNING, line, column, problem))
+    placed.sort(key=lambda each: each[:3])
+    return tuple(problem.located(origin, line, column) for _, line, column, problem in placed)

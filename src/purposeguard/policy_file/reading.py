@@ -12,7 +12,7 @@ from purposeguard.policy.problems import Problem
 MAX_BYTES = 256 * 1024
 """Largest policy file that is read by default."""
 
-_RETRIES = 5
+_TRIES = 6
 _PAUSE_S = 0.02
 
 _KINDS = (
@@ -20,23 +20,23 @@ _KINDS = (
     (stat.S_ISFIFO, "a named pipe"),
     (stat.S_ISCHR, "a device"),
     (stat.S_ISBLK, "a device"),
-    (stat.S_ISSOCK, "a socket"),
 )
 
 
 def read_bytes(path: str | os.PathLike[str], max_bytes: int = MAX_BYTES) -> bytes:
     """Return the content of a regular file. Raises PolicyError for anything else.
 
-    The file is read twice through one descriptor, and again where both differ, so that a file which
-    is being rewritten in place isn't taken for a whole one.
+    Of a file with more than `max_bytes` it returns one byte more than that, whereby the parser
+    knows. The file is read twice through one descriptor, and again where both differ, so that a
+    file which is being rewritten in place isn't taken for a whole one.
     """
     name = _named(path)
-    first, second = _read_twice(name, max_bytes)
-    for _ in range(_RETRIES):
+    for tries in range(_TRIES):
+        if tries:
+            time.sleep(_PAUSE_S)
+        first, second = _read_twice(name, max_bytes)
         if first == second:
             return first
-        time.sleep(_PAUSE_S)
-        first, second = _read_twice(name, max_bytes)
     return _refuse(
         name,
         "the file changes while it is read: "
@@ -50,17 +50,11 @@ def content_digest(path: str | os.PathLike[str], max_bytes: int = MAX_BYTES) -> 
 
 
 def _named(path: object) -> str:
-    try:
-        name = os.fspath(path)  # type: ignore[call-overload]
-    except TypeError:
-        name = None
-    if not isinstance(name, str) or not name:
-        kind = "empty" if name in ("", b"") else f"a {type(path).__name__}"
-        raise PolicyError(
-            [Problem(f"the policy's path is {kind}: give the path of a policy file")]
-        ) from None
-    if "\0" in name:
-        raise PolicyError([Problem("the policy's path holds a NUL character: correct the path")])
+    name = path.__fspath__() if isinstance(path, os.PathLike) else path
+    if not isinstance(name, str):
+        _refuse(None, "the policy's path is no text: give the path of a policy file")
+    if not name:
+        _refuse(None, "the policy's path is empty: give the path of a policy file")
     return name
 
 
@@ -69,23 +63,23 @@ def _read_twice(name: str, max_bytes: int) -> tuple[bytes, bytes]:
         # Without O_NONBLOCK, opening a named pipe would wait for a writer.
         descriptor = os.open(name, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as error:
-        why = os.strerror(error.errno or 0).lower()
-        _refuse(name, f"the file can't be opened ({why}): check the path and its permissions")
+        _refuse(name, f"the file can't be opened ({_why(error)}): check the path and its rights")
+    except ValueError:  # a NUL, or half of a surrogate pair
+        _refuse(None, "the policy's path holds what no path can hold: correct it")
     try:
-        _check_kind(name, os.fstat(descriptor), max_bytes)
-        first = _read_all(descriptor, max_bytes)
-        second = _read_all(descriptor, max_bytes)
+        _check_kind(name, os.fstat(descriptor))
+        return _read_all(descriptor, max_bytes), _read_all(descriptor, max_bytes)
     except OSError as error:
-        why = os.strerror(error.errno or 0).lower()
-        _refuse(name, f"the file can't be read ({why}): check the disk that it is on")
+        _refuse(name, f"the file can't be read ({_why(error)}): check the disk that it is on")
     finally:
         os.close(descriptor)
-    if len(first) > max_bytes:
-        _too_large(name, max_bytes)
-    return first, second
 
 
-def _check_kind(name: str, status: os.stat_result, max_bytes: int) -> None:
+def _why(error: OSError) -> str:
+    return os.strerror(error.errno or 0).lower()
+
+
+def _check_kind(name: str, status: os.stat_result) -> None:
     for is_kind, kind in _KINDS:
         if is_kind(status.st_mode):
             _refuse(name, f"the path leads to {kind}: give the path of a regular file")
@@ -94,8 +88,6 @@ def _check_kind(name: str, status: os.stat_result, max_bytes: int) -> None:
             name,
             "every user of this machine may change the file: take that right away (chmod o-w)",
         )
-    if status.st_size > max_bytes:
-        _too_large(name, max_bytes)
 
 
 def _read_all(descriptor: int, max_bytes: int) -> bytes:
@@ -109,13 +101,5 @@ def _read_all(descriptor: int, max_bytes: int) -> bytes:
     return read
 
 
-def _too_large(name: str, max_bytes: int) -> NoReturn:
-    _refuse(
-        name,
-        f"the file has more than {max_bytes} bytes: "
-        "make it smaller, or raise the limit with `load_policy(…, max_bytes=…)`",
-    )
-
-
-def _refuse(name: str, message: str) -> NoReturn:
+def _refuse(name: str | None, message: str) -> NoReturn:
     raise PolicyError([Problem(message, file=name)]) from None

@@ -1,14 +1,19 @@
 """What the schema finds wrong with a policy, in a policy author's words."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from types import UnionType
 from typing import Any, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from purposeguard.policy.document import PolicyDocument
-from purposeguard.policy.names import nearest
+from purposeguard.policy.document import (
+    CLAUSE_FORM,
+    CURRENCY_FORM,
+    PERIOD_FORM,
+    PolicyDocument,
+)
+from purposeguard.policy.names import MAX_KEY_LENGTH, nearest
 from purposeguard.policy.problems import Path, Problem
 from purposeguard.policy_file.tree import shown_text
 
@@ -16,83 +21,80 @@ _KEY_MARK = "[key]"
 """What pydantic puts behind the path of a mapping's key."""
 
 _KEY_FIX = (
-    "keys are lower-case ASCII letters, digits and `_` (purposes also have dots), "
-    "at most 64 characters"
+    "can't be a key: keys are lower-case ASCII letters, digits and `_` (purposes also have dots), "
+    f"at most {MAX_KEY_LENGTH} characters"
 )
 
+_FORMS = {
+    CLAUSE_FORM: "holds a line break: write it on one line",
+    PERIOD_FORM: "is no period: write `P3Y`, `P6M` or `P30D`",
+    CURRENCY_FORM: "is no currency: write its three-letter code, such as `JPY`",
+}
+"""What text that lacks a form is said to be; without an entry it is a key."""
+
 _WANTED = {
-    "string_type": "a text belongs here",
-    "dict_type": "keys with values belong here",
-    "model_type": "keys with values belong here",
-    "model_attributes_type": "keys with values belong here",
+    "string_type": "a text belongs here: write one",
+    "dict_type": "keys with values belong here: write `key: value`",
+    "model_type": "keys with values belong here: write `key: value`",
     "tuple_type": "a list belongs here: write `[…]`",
-    "int_type": "a whole number belongs here",
-    "bool_type": "`true` or `false` belongs here",
+    "int_type": "a whole number belongs here: write one",
+    "bool_type": "a yes or no belongs here: write `true` or `false`",
     "date_type": "a day belongs here: write it as `2026-01-31`",
-    "date_from_datetime_parsing": "a day belongs here: write it as `2026-01-31`",
-    "date_parsing": "a day belongs here: write it as `2026-01-31`",
-    "string_too_short": "this is empty: give it a text, or leave the key out",
-    "too_short": "this is empty: name at least one, or leave the key out",
-    "greater_than_equal": "a number below 0 can't be: correct it",
+    "string_too_short": "this text is empty: write one",
+    "too_short": "this is empty: name at least one",
 }
 
 
-def problems_of(error: ValidationError) -> Iterable[Problem]:
+def problems_of(error: ValidationError) -> Iterator[Problem]:
     """Yield a problem for everything that the schema has found."""
     for details in error.errors(include_url=False):
-        yield _problem(details)
+        path, on_key = place_of(details)
+        on_key = on_key or details["type"] == "extra_forbidden"
+        yield Problem(_message(details, path, on_key), path, on_key=on_key)
 
 
-def _problem(details: ErrorDetails) -> Problem:
+def place_of(details: ErrorDetails) -> tuple[Path, bool]:
+    """Return the path that one of the schema's errors is about, and whether it means the key."""
     path = details["loc"]
-    on_key = path[-1:] == (_KEY_MARK,)
-    if on_key:
-        path = path[:-1]
-    kind = details["type"]
-    message = _message(kind, path, details, on_key)
-    return Problem(message, path, on_key=on_key or kind == "extra_forbidden")
+    return (path[:-1], True) if path[-1:] == (_KEY_MARK,) else (path, False)
 
 
-def _message(kind: str, path: Path, details: ErrorDetails, on_key: bool) -> str:
-    given = details["input"]
-    context = details.get("ctx", {})
-    name = shown_text(str(path[-1])) if path else "the policy"
-    if kind == "extra_forbidden":
-        known = _known_keys(path[:-1])
-        close = nearest(str(path[-1]), known)
-        fix = f"did you mean `{close}`?" if close else f"known here are {_listed(known)}"
-        return f"unknown key {name}: {fix}"
-    if kind == "missing":
-        return f"{name} is missing: add it"
-    if kind == "value_error":
-        return str(context["error"])
-    if kind in ("string_pattern_mismatch", "string_too_long"):
-        return _bad_text(kind, given, context, on_key)
-    if kind in ("literal_error", "enum"):
-        return _bad_choice(given, str(context["expected"]))
-    return _WANTED.get(kind, f"this can't be used: {details['msg'].lower()}")
-
-
-def _bad_text(kind: str, given: object, context: dict[str, Any], on_key: bool) -> str:
-    text = shown_text(str(given))
-    pattern = str(context.get("pattern", ""))
-    if kind == "string_too_long" and not on_key:
-        return f"{text} is longer than {context['max_length']} characters: shorten it"
-    if pattern.startswith("^P("):
-        return f"{text} is no period: write `P3Y`, `P6M` or `P30D`"
-    if pattern.startswith("^[A-Z]"):
-        return f"{text} is no currency: write its three-letter code, such as `JPY`"
-    return f"{text} can't be a key: {_KEY_FIX}"
+def _message(details: ErrorDetails, path: Path, on_key: bool) -> str:
+    kind, context = details["type"], details.get("ctx", {})
+    match kind:
+        case "extra_forbidden":
+            known = _known_keys(path[:-1])
+            fix = _fix(str(path[-1]), known, "known here are")
+            return f"unknown key {shown_text(str(path[-1]))}: {fix}"
+        case "missing":
+            return f"`{path[-1]}` is missing: add it"
+        case "value_error":
+            return str(context["error"])
+        case "string_pattern_mismatch":
+            fix = _FORMS.get(str(context["pattern"]), _KEY_FIX)
+            return f"{shown_text(details['input'])} {fix}"
+        case "string_too_long":
+            if on_key:
+                return f"{shown_text(details['input'])} {_KEY_FIX}"
+            longest = context["max_length"]
+            return f"this text is longer than {longest} characters: shorten it"
+        case "literal_error" | "enum":
+            return _bad_choice(details["input"], str(context["expected"]))
+    return _WANTED.get(kind, "this can't stand here: see the file format")
 
 
 def _bad_choice(given: object, expected: str) -> str:
     if expected == "1":
         return "this format version is not known: this release reads `purposeguard: 1`"
     choices = expected.replace(" or ", ", ").replace("'", "").split(", ")
-    text = shown_text(given) if isinstance(given, str) else "this"
-    close = nearest(given, choices) if isinstance(given, str) else None
-    fix = f"did you mean `{close}`?" if close else f"use {_listed(choices)}"
-    return f"{text} can't stand here: {fix}"
+    if not isinstance(given, str):
+        return f"a word belongs here: use {_listed(choices)}"
+    return f"{shown_text(given)} can't stand here: {_fix(given, choices, 'use')}"
+
+
+def _fix(given: str, known: list[str], otherwise: str) -> str:
+    close = nearest(given, known)
+    return f"did you mean `{close}`?" if close else f"{otherwise} {_listed(known)}"
 
 
 def _listed(names: Iterable[str]) -> str:
@@ -104,11 +106,11 @@ def _known_keys(path: Path) -> list[str]:
     at: Any = PolicyDocument
     for step in path:
         at = _inside(at, step)
-    return list(at.model_fields) if _is_model(at) else []
+    return list(at.model_fields)
 
 
 def _inside(kind: Any, step: str | int) -> Any:
-    if _is_model(kind):
+    if isinstance(kind, type) and issubclass(kind, BaseModel):
         return _bare(kind.model_fields[str(step)].annotation)
     arguments = get_args(kind)
     return _bare(arguments[1] if get_origin(kind) is dict else arguments[0])
@@ -121,7 +123,3 @@ def _bare(annotation: Any) -> Any:
     if isinstance(annotation, UnionType):
         return _bare(get_args(annotation)[0])
     return annotation
-
-
-def _is_model(kind: Any) -> bool:
-    return isinstance(kind, type) and issubclass(kind, BaseModel)

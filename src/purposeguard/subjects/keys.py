@@ -28,13 +28,21 @@ class SubjectKey:
 
     def hash(self, kind: str, value: object) -> str:
         """Return the keyed hash of a value of one kind, `subject:<category>` for one."""
-        text = f"{kind}\0{value}".encode("utf-8", "surrogatepass")
+        text = f"{kind}\0{_text(value)}".encode("utf-8", "surrogatepass")
         return hashlib.blake2b(text, key=self._key, digest_size=_DIGEST_BYTES).hexdigest()
+
+
+def _text(value: object) -> str:
+    """Return the text of a value itself, whatever a subclass makes of `str(value)`."""
+    if isinstance(value, str):
+        return str.__str__(value)
+    return int.__repr__(value) if isinstance(value, int) else str(value)
 
 
 def is_identifier(value: object) -> bool:
     """Whether a value may name a person or customer: `str`, `int` or `UUID`, and no `bool`."""
-    return isinstance(value, str | int | UUID) and not isinstance(value, bool)
+    kind = type(value)  # isinstance would ask the object, which may lie
+    return issubclass(kind, str | int | UUID) and kind is not bool
 
 
 def identifiers(value: object) -> tuple[object, ...] | None:

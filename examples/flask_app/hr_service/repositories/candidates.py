@@ -10,6 +10,12 @@ def applicants(job_id: int) -> list[Row]:
     return rows("SELECT id, name, work_history FROM candidates WHERE job_id = ?", job_id)
 
 
+@guard.access("candidate", items=["name", "work_history"], recipient="group_company")
+def applicants_for_group(job_id: int) -> list[Row]:
+    """Return what a group company gets to know about those who apply for a job."""
+    return rows("SELECT id, name, work_history FROM candidates WHERE job_id = ?", job_id)
+
+
 @guard.access("candidate", items=["name", "contact"])
 def address_of(candidate_id: int) -> list[Row]:
     """Return name and address of one candidate, if there is such a one."""

@@ -8,7 +8,9 @@ ITEMS = ("name", "affiliation", "contact", "usage_log")
 
 def numbers(event_id: int) -> list[int]:
     """Return the numbers of those who take part."""
-    return [row["id"] for row in rows("SELECT id FROM event_participants WHERE event_id = ?", event_id)]
+    return [
+        row["id"] for row in rows("SELECT id FROM event_participants WHERE event_id = ?", event_id)
+    ]
 
 
 def of_event(event_id: int) -> list[Row]:

@@ -16,6 +16,13 @@ def shortlist(job_id: int) -> list[Row]:
     return recruiting.shortlist(job_id)
 
 
+@blueprint.post("/jobs/<int:job_id>/second-opinion")
+@guard.purpose("recruitment", root=True)
+def second_opinion(job_id: int) -> list[Row]:
+    """Show the applicants to a group company."""
+    return recruiting.second_opinion(job_id)
+
+
 @blueprint.post("/candidates/<int:candidate_id>/invitation")
 @guard.purpose("recruitment", root=True)
 def invite(candidate_id: int) -> Row:

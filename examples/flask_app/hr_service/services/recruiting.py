@@ -14,6 +14,12 @@ def shortlist(job_id: int) -> list[Row]:
     return sorted(candidates.applicants(job_id), key=_years, reverse=True)[:3]
 
 
+@guard.purpose("recruitment.selection")
+def second_opinion(job_id: int) -> list[Row]:
+    """Return the applicants for a job to a group company, which judges them too."""
+    return candidates.applicants_for_group(job_id)
+
+
 # Every access inside is about this candidate: records say so, as a keyed hash.
 @guard.purpose("recruitment.contact", subject="candidate_id")
 def invite(candidate_id: int) -> Row:

@@ -1,9 +1,11 @@
 """What is on the sheet of a policy, before it takes a form: the matrix, and tables of the rest."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
+from itertools import compress
 
+from purposeguard.policy.document import RetentionEntry
 from purposeguard.policy.matrix import Cell, Policy, Row
 from purposeguard.policy.names import parents
 
@@ -78,6 +80,11 @@ class Group:
     title: str
     columns: tuple[Column, ...]
 
+    @property
+    def width(self) -> int:
+        """How many columns it has."""
+        return len(self.columns)
+
 
 @dataclass(frozen=True, slots=True)
 class Line:
@@ -88,7 +95,7 @@ class Line:
     items: tuple[str, ...]
     entrusted: bool
     clauses: tuple[str, ...]
-    note: str | None
+    note: int | None
     squares: dict[str, Square]
 
 
@@ -138,7 +145,7 @@ def sheet_of(policy: Policy) -> Sheet:
     groups = tuple(_groups(policy))
     columns = [column.purpose for group in groups for column in group.columns]
     lines = tuple(_line(policy, category, columns, notes) for category in policy.rows)
-    sections = tuple(section for section in _sections(policy) if section.rows)
+    sections = tuple(_trimmed(section) for section in _sections(policy) if section.rows)
     return Sheet(
         policy.name,
         policy.version,
@@ -204,14 +211,12 @@ def _line(policy: Policy, category: str, columns: Iterable[str], notes: dict[str
         described.items,
         described.plane == "entrusted",
         described.clauses,
-        described.note,
+        _numbered(described.note, notes),
         {purpose: _square(policy, row, category, purpose, notes) for purpose in columns},
     )
 
 
-def _square(
-    policy: Policy, row: Row, category: str, purpose: str, notes: dict[str, int]
-) -> Square:
+def _square(policy: Policy, row: Row, category: str, purpose: str, notes: dict[str, int]) -> Square:
     lineage = policy.lineages[purpose]
     grants = tuple(
         _grant(policy, row, row.cells[each], purpose, notes)
@@ -233,8 +238,13 @@ def _grant(policy: Policy, row: Row, cell: Cell, purpose: str, notes: dict[str, 
         tuple(map(str, cell.needs)),
         tuple(entry.only_to or ()),
         entry.reading == "strict",
-        None if entry.note is None else notes.setdefault(entry.note, len(notes) + 1),
+        _numbered(entry.note, notes),
     )
+
+
+def _numbered(note: str | None, notes: dict[str, int]) -> int | None:
+    """The number of a note, the same one wherever the same words stand."""
+    return None if note is None else notes.setdefault(note, len(notes) + 1)
 
 
 def _sections(policy: Policy) -> Iterator[Section]:
@@ -244,7 +254,9 @@ def _sections(policy: Policy) -> Iterator[Section]:
         "Purposes",
         "Why data is used. A purpose covers those below it.",
         ("Purpose", "Title", "Note"),
-        tuple((Keys([key]), each.title, each.note or "") for key, each in document.purposes.items()),
+        tuple(
+            (Keys([key]), each.title, each.note or "") for key, each in document.purposes.items()
+        ),
     )
     yield from _recipient_sections(policy)
     yield Section(
@@ -301,6 +313,16 @@ def _sections(policy: Policy) -> Iterator[Section]:
     )
 
 
+def _trimmed(section: Section) -> Section:
+    """The section without the columns that hold nothing."""
+    used = [any(row[at] for row in section.rows) for at in range(len(section.columns))]
+    return replace(
+        section,
+        columns=tuple(compress(section.columns, used)),
+        rows=tuple(tuple(compress(row, used)) for row in section.rows),
+    )
+
+
 def _recipient_sections(policy: Policy) -> Iterator[Section]:
     recipients = policy.document.recipients
     yield Section(
@@ -330,7 +352,9 @@ def _recipient_sections(policy: Policy) -> Iterator[Section]:
                 Keys([member.key]),
                 Keys([key]),
                 member.title or "",
-                _yes_or_no(each.cross_border if member.cross_border is None else member.cross_border),
+                _yes_or_no(
+                    each.cross_border if member.cross_border is None else member.cross_border
+                ),
                 member.supervision.expires.isoformat() if member.supervision else "",
             )
             for key, each in recipients.items()
@@ -404,6 +428,7 @@ def _request_sections(policy: Policy) -> Iterator[Section]:
 
 def _retention_rows(policy: Policy) -> Iterator[tuple[Value, ...]]:
     document = policy.document
+    kept: list[tuple[str, str | None, RetentionEntry]]
     kept = [(category, None, each) for category, each in document.retention.items()]
     kept += [
         (category, purpose, cell.retention)
@@ -415,5 +440,3 @@ def _retention_rows(policy: Policy) -> Iterator[tuple[Value, ...]]:
         start = each.counted_from.replace("_", " ")
         under = "every one" if purpose is None else Keys([purpose])
         yield (Keys([category]), under, each.period, start, Keys(each.clauses))
-
-

@@ -1,14 +1,15 @@
 """The sheet for a terminal: the matrix in marks, then each cell on a line of its own."""
 
-from collections.abc import Mapping
-from itertools import groupby
+from collections import Counter
+from collections.abc import Iterable, Mapping
 
 from rich.console import Console
 from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
-from purposeguard.cli.sheet.content import Grant, Kind, Sheet, Square
+from purposeguard.cli.printing import facts
+from purposeguard.cli.sheet.content import Grant, Kind, Line, Sheet, Square
 from purposeguard.cli.sheet.marks import ASCII_MARKS, MARKS
 
 _STYLES = {
@@ -23,22 +24,12 @@ _STYLES = {
 def print_sheet(sheet: Sheet, console: Console) -> None:
     """Print the matrix and its cells; other forms hold the rest of the policy."""
     marks = ASCII_MARKS if console.options.ascii_only else MARKS
-    _print_facts(sheet, console)
+    console.print(facts(sheet.facts))
+    console.print()
     _print_matrix(sheet, console, marks)
     _print_cells(sheet, console, marks)
-    listed = [f"{len(section.rows)} {section.title.lower()}" for section in sheet.sections]
-    rest = Text(f"With --format html or md also: {', '.join(listed)}.", "dim")
-    console.print(rest, soft_wrap=not console.is_terminal)
-
-
-def _print_facts(sheet: Sheet, console: Console) -> None:
-    facts = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
-    facts.add_column(no_wrap=True, style="dim")
-    facts.add_column(overflow="fold")
-    for label, value in sheet.facts:
-        facts.add_row(Text(label), Text(value, "bold" if label == "Policy" else ""))
-    console.print(facts)
-    console.print()
+    rest = ", ".join(f"{section.title.lower()} ({len(section.rows)})" for section in sheet.sections)
+    console.print(Text(f"--format html and md also show: {rest}", "dim"))
 
 
 def _print_matrix(sheet: Sheet, console: Console, marks: Mapping[Kind, str]) -> None:
@@ -76,25 +67,48 @@ def _matrix(sheet: Sheet, heads: list[str], marks: Mapping[Kind, str]) -> Table:
 
 def _print_cells(sheet: Sheet, console: Console, marks: Mapping[Kind, str]) -> None:
     for line in sheet.lines:
-        items = f"items: {', '.join(line.items)}"
-        if line.entrusted:
-            items += "; entrusted by customers"
-        console.print(Text.assemble((line.category, "bold"), f"  {line.title}"))
-        console.print(Text(items, "dim"))
+        entrusted = " (entrusted by customers)" if line.entrusted else ""
+        console.print(Text.assemble((line.category, "bold"), f"  {line.title}{entrusted}"))
+        console.print(Text(f"  items: {', '.join(line.items)}{_noted(line.note)}", "dim"))
         table = Table(box=None, pad_edge=False, show_header=False, padding=(0, 2, 0, 0))
         table.add_column(no_wrap=True)
-        table.add_column(overflow="fold")
-        table.add_column(overflow="fold")
-        table.add_column(overflow="fold")
+        for _ in range(3):
+            table.add_column(overflow="fold")
         for square in line.squares.values():
             for grant in square.grants:
-                table.add_row(*_cell(square, grant, marks))
-        for clauses, squares in _prohibitions(line.squares):
-            mark = Text(f"  {marks[Kind.PROHIBITED]} {len(squares)} prohibited purposes", "red")
-            table.add_row(mark, Text(", ".join(clauses)), Text(""), Text(""))
+                if grant.through is None:
+                    table.add_row(*_cell(square, grant, marks))
+        for clauses, purposes in _prohibitions(line):
+            count = f"{purposes} purpose{'' if purposes == 1 else 's'} prohibited"
+            mark = Text(f"  {marks[Kind.PROHIBITED]} {count}", _STYLES[Kind.PROHIBITED])
+            table.add_row(mark, Text(", ".join(clauses)))
         console.print(table)
         console.print()
     for number, note in enumerate(sheet.notes, 1):
         console.print(Text(f"[{number}] {note}", "dim"))
     if sheet.notes:
         console.print()
+
+
+def _cell(square: Square, grant: Grant, marks: Mapping[Kind, str]) -> tuple[Text, ...]:
+    kind = Kind.PROHIBITED if square.prohibited else grant.kind
+    conditions = [f"needs {need}" for need in grant.needs]
+    if grant.only_to:
+        conditions.append(f"only to {', '.join(grant.only_to)}")
+    if grant.strict:
+        conditions.append("strict reading")
+    return (
+        Text.assemble("  ", (marks[kind], _STYLES[kind]), f" {square.purpose}"),
+        Text(", ".join(grant.clauses)),
+        Text("all items" if grant.all_items else ", ".join(grant.items)),
+        Text(f"{'; '.join(conditions)}{_noted(grant.note)}".strip()),
+    )
+
+
+def _prohibitions(line: Line) -> Iterable[tuple[tuple[str, ...], int]]:
+    """How many purposes of a category the same clauses prohibit."""
+    return Counter(each.prohibited for each in line.squares.values() if each.prohibited).items()
+
+
+def _noted(note: int | None) -> str:
+    return "" if note is None else f" [{note}]"

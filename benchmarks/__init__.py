@@ -1,0 +1,1 @@
+"""How fast purposeguard is, as ratios to floors that are measured in the same run."""

@@ -1,0 +1,96 @@
+"""Budget 10: memory stays flat, however many accesses and unknown purposes there are.
+
+Run as a program, `python -m benchmarks.memory accesses|denials COUNT`, it prints by how many bytes
+the process has grown between a tenth of the way and its end.
+"""
+
+import itertools
+import resource
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+
+from benchmarks.measuring import MIB, Figure, Size
+from benchmarks.setting import CATEGORY, PURPOSE, guard_for, load
+from purposeguard import Guard, UnknownNameError, bundled_policy
+
+
+def memory(size: Size) -> Iterator[Figure]:
+    """Measure both, each in a child of its own, at the same time."""
+    children = [
+        subprocess.Popen(
+            [sys.executable, "-m", "benchmarks.memory", what, str(size.accesses)],
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for what in ("accesses", "denials")
+    ]
+    for child, what in zip(children, ("accesses", "distinct unknown purposes"), strict=True):
+        printed, _ = child.communicate()
+        if child.returncode:
+            raise RuntimeError(f"the child that watches memory over {what} failed")
+        yield Figure(
+            f"memory growth over {size.accesses:,} {what}",
+            int(printed) / MIB,
+            "MiB",
+            budget="10",
+            at_most=10,
+            of="value",
+        )
+
+
+def _growth(call: Callable[[], object], count: int) -> int:
+    for _ in range(max(1, count // 10)):
+        call()
+    before = _peak()
+    for _ in range(count - count // 10):
+        call()
+    return _peak() - before
+
+
+def _peak() -> int:
+    """The most memory that this process has held. Growth can't hide from it."""
+    held = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return held if sys.platform == "darwin" else held * 1024
+
+
+def _accesses(guard: Guard) -> Callable[[], object]:
+    guarded = guard.access(CATEGORY)(load)
+
+    def call() -> None:
+        with guard.purpose(PURPOSE):
+            guarded(7)
+
+    return call
+
+
+def _denials(enforcing: Guard, observing: Guard) -> Callable[[], object]:
+    """Each call declares a purpose that nobody knows: refused, and observed."""
+    numbers = itertools.count()
+    guarded = observing.access(CATEGORY)(load)
+
+    def call() -> None:
+        name = f"unknown.purpose{next(numbers)}"
+        try:
+            with enforcing.purpose(name):
+                pass
+        except UnknownNameError:
+            pass
+        with observing.purpose(name):
+            guarded(7)
+
+    return call
+
+
+def _main(what: str, count: int) -> None:
+    policy = bundled_policy("smarthr")
+    guard = guard_for(policy)
+    if what == "accesses":
+        call = _accesses(guard)
+    else:
+        call = _denials(guard, guard_for(policy, mode="observe"))
+    print(_growth(call, count))
+
+
+if __name__ == "__main__":
+    _main(sys.argv[1], int(sys.argv[2]))

@@ -1,0 +1,41 @@
+"""The benchmarks run. How fast they say it is, they say; no test asserts a time."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.mark.parametrize(
+    ("part", "budgets"),
+    [
+        ("spans", ["2", "4", "4", "4", "6", "2"]),
+        ("kinds", []),
+        ("decisions", ["1"] * 12),
+        ("compiling", ["8", "8"]),
+        ("importing", ["9"]),
+        ("memory", ["10", "10"]),
+    ],
+)
+def test_every_benchmark_runs(part, budgets):
+    """Each part measures what it is for, and gives a verdict on each of its budgets."""
+    command = [sys.executable, "-W", "error", "-m", "benchmarks", "--tiny", "--no-fail", part]
+    done = subprocess.run(
+        command, check=False, cwd=ROOT, capture_output=True, text=True, timeout=300
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    judged = [line for line in done.stdout.splitlines() if line.endswith((" ok", "  MISSED"))]
+    assert [line.split()[0] for line in judged] == budgets
+
+
+def test_an_unknown_part_is_refused():
+    """A part that does not exist is told, not left out."""
+    command = [sys.executable, "-m", "benchmarks", "spams"]
+    done = subprocess.run(
+        command, check=False, cwd=ROOT, capture_output=True, text=True, timeout=300
+    )
+    assert done.returncode == 2
+    assert "there is no part `spams`" in done.stderr
