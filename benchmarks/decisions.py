@@ -107,7 +107,7 @@ def _decisions(matrix: Matrix, answer: str) -> Case:
 
     def call() -> None:
         for point, chain in ready:
-            point.answer(state, chain)
+            chain.prepared(state, point.cache)
 
     return Case("decide", call, inside(), PAIRS)
 
@@ -130,7 +130,7 @@ def _surroundings(matrix: Matrix, size: Size) -> Iterator[Figure]:
             ),
             Case(
                 "decide, the scope read from the context",
-                lambda: point.answer(hub.state, chain_in(get_current(), hub.key)),
+                lambda: chain_in(get_current(), hub.key).prepared(hub.state, point.cache),
                 here,
             ),
             Case("`guard.decide(Access(…))`, nothing prepared", lambda: guard.decide(access), here),

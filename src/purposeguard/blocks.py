@@ -292,6 +292,7 @@ class AccessScope(_Block):
         people = NOBODY
         failed = False
         chain = current_chain(hub.key)
+        purpose = self._names.purpose
         try:
             if not yields and frame.f_code.co_flags & _YIELDS:
                 _refuse_in_generator(frame, "access")
@@ -300,11 +301,11 @@ class AccessScope(_Block):
             if not hub.observes:
                 return self._refuse(error)
             if isinstance(error, ScopeError):
-                chain = chain.refused(Lease(None, opener=self))
+                chain = chain.refused(Lease(None))
+                purpose = None
             else:  # a name that the policy lacks is a gap of its own
                 failed = self._error is not None or self._lacking() is None
         point = hub.declared.point(self._names, site_of(frame), hub.tally)
-        purpose = self._names.purpose
         lease = Lease(purpose, purpose is None or hub.state.knows(purpose), self)
         stretch = Stretch(Gate(hub, point=point), chain, lease, people)
         if failed:

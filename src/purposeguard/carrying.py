@@ -22,20 +22,22 @@ _DRIVERS: dict[type, Callable[[Any, CarriedStretch], Any]] = {
 def carry(hub: Hub, work: T) -> T:
     """Return `work` with the purposes in force here opened anew for each of its calls."""
     chain = current_chain(hub.key)
-    if not chain.live():
-        if hub.observes:
-            return work
+    live = chain.live()
+    if not live and not hub.observes:
         raise ScopeError(
             "a scope on the chain has ended, so its purpose can't be carried: "
             "carry while the block is open, or declare the purpose where the work is done"
         )
-    gate = CarryGate(hub, chain)
+    gate = CarryGate(hub, chain if live else None)
     driver = _DRIVERS.get(type(work))
     carried: T
     if driver is not None:
         carried = driver(work, CarriedStretch(gate, chain))
     elif callable(work):
         carried = passing(work, gate)
+    elif hub.observes:
+        hub.faults.add("carry")
+        carried = work
     else:
         raise ScopeError(
             f"a {type(work).__name__} can't carry a purpose: "

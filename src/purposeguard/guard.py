@@ -254,7 +254,7 @@ class Guard:
         self._announce(loaded, missing + self._hub.declared.missing(loaded))
 
     def _announce_refusal(self, error: PurposeGuardError) -> None:
-        told = error.problems if isinstance(error, PolicyError) else (error,)
+        told = error.problems if isinstance(error, PolicyError) else str(error).split("\n")
         problems = list(map(str, told))
         kept = "the last good one stays in force" if self.policy else "there is none in force"
         self._hub.events.emit(

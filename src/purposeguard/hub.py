@@ -3,6 +3,7 @@
 import os
 import socket
 from collections.abc import Callable
+from contextvars import ContextVar
 from datetime import UTC, datetime
 from logging import WARNING
 
@@ -24,6 +25,9 @@ from purposeguard.scope import Chain, new_key
 from purposeguard.subjects.keys import SubjectKey, is_identifier
 
 Actor = Callable[[], object]
+
+_asking_who: ContextVar[bool] = ContextVar("purposeguard_asking_who", default=False)
+"""Set while an actor callable runs: it may read guarded data, and is not asked again for it."""
 
 
 class Hub:
@@ -147,8 +151,9 @@ class Hub:
             return ()
 
     def _acting(self) -> str | None:
-        if self._actor is None or self._subject_key is None:
+        if self._actor is None or self._subject_key is None or _asking_who.get():
             return None
+        asking = _asking_who.set(True)
         try:
             actor = self._actor()
             if actor is None:
@@ -159,3 +164,5 @@ class Hub:
         except Exception:  # noqa: BLE001 - who acted is evidence, not part of the decision
             self.faults.add("actor")
             return None
+        finally:
+            _asking_who.reset(asking)

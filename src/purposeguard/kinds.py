@@ -50,7 +50,7 @@ def guarded(target: Any, gate_for: Callable[[Any], Gate], mark: object) -> Any:
 
 def is_guarded(function: FunctionType) -> bool:
     """Whether a function is itself a guarded one: `functools.wraps` copies the mark to others."""
-    return hasattr(function, MARK) and function.__code__.co_filename == __file__
+    return hasattr(function, MARK) and function.__code__.co_filename == guarded.__code__.co_filename
 
 
 def _refuse_unguardable(target: Any) -> None:
@@ -71,7 +71,9 @@ def _refuse_unguardable(target: Any) -> None:
             "guard each registered implementation instead"
         )
     if not callable(target):
-        raise ScopeError(f"a {kind} can't be guarded: decorate a function, method or property")
+        below = "put the guard on the function itself, below the decorator that made it"
+        fix = below if hasattr(target, "__get__") else "decorate a function, method or property"
+        raise ScopeError(f"a {kind} can't be guarded: {fix}")
     if _is_context_manager(target):
         raise ScopeError(
             "the body of a context manager runs after the call that makes it: "
@@ -107,11 +109,14 @@ def _other_ways_in(target: Any) -> list[str]:
         )
     if inspect.isroutine(target) or isinstance(target, functools.partial) or _is_cache(target):
         return []
-    return [
-        name
-        for name in dir(target)
-        if not name.startswith("_") and callable(getattr(target, name, None))
-    ]
+    return [name for name in dir(target) if not name.startswith("_") and _hands_out(target, name)]
+
+
+def _hands_out(target: Any, name: str) -> bool:
+    try:
+        return callable(getattr(target, name, None))
+    except Exception:  # noqa: BLE001 - somebody else's property may do anything
+        return False
 
 
 def _is_cache(target: Any) -> bool:

@@ -261,28 +261,25 @@ def evidence_now() -> Evidence:
 class AccessPoint:
     """One place in the code that touches data of one category."""
 
-    __slots__ = ("_cache", "_tally", "names", "site")
+    __slots__ = ("_tally", "cache", "names", "site")
 
     def __init__(self, names: Names, site: Site, tally: Tally) -> None:
         self.names = names
         self.site = site
         self._tally = tally
-        self._cache: tuple[State | None, dict[Signature, Answer]] = (None, {})
-
-    def prepared(self, state: State, chain: Chain) -> Answer | None:
-        """Return the answer for a live chain if it has been prepared."""
-        cached, answers = self._cache
-        if cached is not state or not chain.live():
-            return None
-        return answers.get(chain.signature)
+        self.cache: tuple[State | None, dict[Signature, Answer]] = (None, {})
+        """The answers that are prepared, and the state that they are for."""
 
     def answer(self, state: State, chain: Chain) -> Answer:
         """Return the answer for what is in force, prepared once for each signature."""
+        return chain.prepared(state, self.cache) or self._answered(state, chain)
+
+    def _answered(self, state: State, chain: Chain) -> Answer:
         signature = chain.in_force()
-        cached, answers = self._cache
+        cached, answers = self.cache
         if cached is not state:
             answers = {}
-            self._cache = (state, answers)
+            self.cache = (state, answers)
         return answers.get(signature) or self._prepare(state, signature, answers)
 
     def _prepare(

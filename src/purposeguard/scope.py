@@ -6,9 +6,12 @@ that it is on dies with it, wherever a copy of that chain is still held.
 """
 
 import os
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, TypeVar
 
 from opentelemetry.context import Context, create_key, get_current
+
+T = TypeVar("T")
 
 _INTERNED_LIMIT = 10_000
 """How many signatures are kept for reuse; the ones beyond it are made anew each time."""
@@ -134,8 +137,8 @@ class Opener:
         while chain is not None:
             lease = chain.lease
             if lease is not None and lease.opener is self:
-                if lease.live and lease.epoch == self.epoch:
-                    lease.live = False
+                if lease.epoch == self.epoch and lease.process is _here:
+                    lease.end()
                     return chain
                 dead = dead or chain
             chain = chain.under
@@ -148,17 +151,28 @@ _CALLS = Opener()
 """Stands in as the opener of what calls open: they close it themselves."""
 
 
-class Lease:
-    """The token of one open block, call or generator. `purpose` is None where it declares none."""
+_ENDED = -1
+"""The epoch of a lease that has been ended: no opener is ever in it."""
 
-    __slots__ = ("epoch", "known", "live", "opener", "purpose")
+
+class Lease:
+    """The token of one open block, call or generator. `purpose` is None where it declares none.
+
+    It lives as long as its epoch is its opener's, in the process that opened it.
+    """
+
+    __slots__ = ("epoch", "known", "opener", "process", "purpose")
 
     def __init__(self, purpose: str | None, known: bool = True, opener: Opener = _CALLS) -> None:
         self.purpose = purpose
         self.known = known
         self.opener = opener
         self.epoch = opener.epoch
-        self.live = True
+        self.process = _here
+
+    def end(self) -> None:
+        """Kill the lease, and with it every chain that it is on."""
+        self.epoch = _ENDED
 
 
 class Chain:
@@ -201,9 +215,26 @@ class Chain:
         if leases and self._process is not _here:
             return False
         for lease in leases:  # noqa: SIM110 - a generator expression costs more than the loop
-            if not lease.live or lease.epoch != lease.opener.epoch:
+            if lease.epoch != lease.opener.epoch:
                 return False
         return True
+
+    def prepared(self, state: object, cache: tuple[object, Mapping[Signature, T]]) -> T | None:
+        """Return what a cache keeps for this chain, if it is live and the cache is for this state.
+
+        Every guarded call comes through here: `live` is written out, since a call costs as much as
+        the rest.
+        """
+        kept_for, kept = cache
+        if kept_for is not state or self._process is not _here:
+            return None
+        for lease in self.leases:
+            if lease.epoch != lease.opener.epoch:
+                return None
+        try:
+            return kept[self.signature]
+        except KeyError:
+            return None
 
     def in_force(self) -> Signature:
         """Return the signature to decide by: of the live chain, or of the dead one."""
@@ -221,7 +252,9 @@ class Chain:
         below = EMPTY if root else self
         leases = below.leases
         signature = _ROOT if root else below.signature
-        process = below._process if leases else _here
+        process = lease.process
+        if leases and process is _here:
+            process = below._process
         purpose = lease.purpose
         if purpose is not None:
             leases = (*leases, lease)
@@ -252,17 +285,21 @@ class Chain:
         added = [lease for lease in other.leases if lease not in self.leases]
         if not added:
             return self
-        return self._with(added, other._process, other.signature.carried)
+        subject = self.subject if other.subject is None else other.subject
+        customer = self.customer if other.customer is None else other.customer
+        return self._with(added, other.signature.carried, subject, customer)
 
-    def _with(self, added: list[Lease], process: _Process, carried: bool) -> "Chain":
+    def _with(
+        self, added: list[Lease], carried: bool, subject: object, customer: object
+    ) -> "Chain":
         signature = self.signature
         for lease in added:
             signature = signature.declare(lease.purpose or "", lease.known)
         if carried:
             signature = signature.as_carried()
-        stale = self._process if self._process is not _here else process
         leases = (*self.leases, *added)
-        return Chain(leases, signature, stale, None, self, self.subject, self.customer)
+        process = next((each.process for each in leases if each.process is not _here), _here)
+        return Chain(leases, signature, process, None, self, subject, customer)
 
     def renewed(self, carried: "Chain", leases: tuple[Lease, ...]) -> "Chain":
         """Return this chain with new `leases` in place of the ones that were carried.
@@ -270,16 +307,10 @@ class Chain:
         What else is on it stays, must be live, and intersects.
         """
         rest = [lease for lease in self.leases if lease not in carried.leases]
-        base = Chain(
-            (),
-            _ROOT if carried.signature.root else UNDECLARED,
-            self._process if rest else _here,
-            None,
-            self,
-            carried.subject,
-            carried.customer,
-        )
-        return base._with([*rest, *leases], _here, carried=True)
+        base = Chain((), _ROOT if carried.signature.root else UNDECLARED, _here, None, self)
+        subject = self.subject if carried.subject is None else carried.subject
+        customer = self.customer if carried.customer is None else carried.customer
+        return base._with([*rest, *leases], True, subject, customer)
 
 
 EMPTY = Chain((), UNDECLARED, _here)
@@ -299,13 +330,12 @@ def current_chain(key: str) -> Chain:
 
 def with_chain(context: Context, key: str, chain: Chain | None) -> Context:
     """Return a copy of a context with another chain in it, or with none."""
-    # A Context refuses item assignment once it is made; this one has not been handed out yet.
-    copy = Context(context)
+    values = context.copy()
     if chain is None or chain is EMPTY:
-        dict.pop(copy, key, None)
+        values.pop(key, None)
     else:
-        dict.__setitem__(copy, key, chain)
-    return copy
+        values[key] = chain
+    return Context(values)
 
 
 def new_key() -> str:

@@ -48,7 +48,7 @@ class Gate:
         self.purpose = purpose
         self.root = root
         self.people = people
-        self._plain = point is not None and purpose is None and people is None
+        self._plain = point if purpose is None and people is None else None
 
     def begin(self, args: Any, kwargs: Any) -> "Stretch":
         """Open a stretch that starts here and now: decide, record, make it current."""
@@ -64,18 +64,20 @@ class Gate:
 
         None means that there is more to do, or that the call must not go on: `begin` does it all.
         """
-        point = self.point
+        point = self._plain
         hub = self.hub
         state = hub.state
-        if point is None or not self._plain or state.outlets:
-            return None
         context = get_current()
-        chain = chain_in(context, hub.key)
-        answer = point.prepared(state, chain)
+        chain = context.get(hub.key)
+        if point is None or type(chain) is not Chain or state.outlets:
+            return None
+        answer = chain.prepared(state, point.cache)
         if answer is None or not answer.permits:
             return None
         answer.count.add()
-        return Passage(self, answer, chain, context)
+        span, inside = hub.spans.opened(answer.span_name, context, answer.attributes)
+        token = None if inside is context else attach(inside)
+        return Passage(self, answer, chain, span, token)
 
     def prepare(self, args: Any, kwargs: Any) -> "Stretch":
         """Open a stretch that runs later, step by step: judge the call, record only a denial."""
@@ -94,11 +96,14 @@ class Gate:
 
 
 class CarryGate(Gate):
-    """Hands the purposes of one context over to calls elsewhere or later."""
+    """Hands the purposes of one context over to calls elsewhere or later.
+
+    Without any, where carrying them was refused, the calls run on an empty root chain.
+    """
 
     __slots__ = ("carried",)
 
-    def __init__(self, hub: Hub, carried: Chain) -> None:
+    def __init__(self, hub: Hub, carried: Chain | None) -> None:
         super().__init__(hub)
         self.carried = carried
 
@@ -114,17 +119,14 @@ class Passage:
 
     error = None
 
-    def __init__(self, gate: Gate, answer: Answer, chain: Chain, context: Context) -> None:
+    def __init__(
+        self, gate: Gate, answer: Answer, chain: Chain, span: Span | None, token: Any
+    ) -> None:
         self._gate = gate
         self._answer = answer
         self._chain = chain
-        self._token = None
-        spans = gate.hub.spans
-        self._span = span = spans.start(answer.span_name, context, answer.attributes)
-        if span is not None:
-            inside = spans.made_current(span, context)
-            if inside is not context:
-                self._token = attach(inside)
+        self._span = span
+        self._token = token
 
     def take_error(self) -> PurposeGuardError:
         """Never called: a passage has no error."""
@@ -134,8 +136,12 @@ class Passage:
         """End the span, in the context that the call began in."""
         if self._token is not None:
             detach(self._token)
-        if self._span is not None:
-            self._gate.hub.spans.end(self._span)
+        span = self._span
+        if span is not None:
+            try:
+                span.end()
+            except Exception:  # noqa: BLE001 - a fault of telemetry changes no decision
+                self._gate.hub.faults.add("spans")
 
     def go_on(self) -> "Stretch":
         """Return a stretch for what the call returned, which runs later."""
@@ -239,7 +245,7 @@ class Stretch:
         self.error = answer.error()
         self.span = None
         if self.lease is not None:
-            self.lease.live = False
+            self.lease.end()
 
     # A call or a block: opened and closed once.
 
@@ -320,7 +326,7 @@ class Stretch:
     def finish(self) -> None:
         """Kill the lease and end the span."""
         if self.lease is not None:
-            self.lease.live = False
+            self.lease.end()
         if self.span is not None:
             self._gate.hub.spans.end(self.span)
             self.span = None
@@ -389,7 +395,6 @@ class Stretch:
         before = self._before
         if before is None:
             return
-        self._before = None
         current = get_current()
         if current is self._inside:
             attach(before)
@@ -404,14 +409,18 @@ class CarriedStretch(Stretch):
 
     def __init__(self, gate: CarryGate, call: Chain) -> None:
         super().__init__(gate, call)
-        self._carried = gate.carried
-        self._leases = tuple(Lease(lease.purpose, lease.known) for lease in gate.carried.leases)
-        self.chain = call.renewed(gate.carried, self._leases)
+        carried = gate.carried
+        leases = () if carried is None else carried.leases
+        self._carried = carried
+        self._leases = tuple(Lease(lease.purpose, lease.known) for lease in leases)
+        self.chain = self._combined(call)
 
     def _combined(self, consumer: Chain) -> Chain:
+        if self._carried is None:
+            return consumer.refused(Lease(None))
         return consumer.renewed(self._carried, self._leases)
 
     def finish(self) -> None:
         """Kill the leases."""
         for lease in self._leases:
-            lease.live = False
+            lease.end()

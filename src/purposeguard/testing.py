@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from purposeguard.evidence.record import AccessRecord
 from purposeguard.guard import Guard, modes_for
+from purposeguard.points import State
 from purposeguard.policy.matrix import Policy
 
 __all__ = ["Captured", "capture", "under"]
@@ -56,17 +57,22 @@ def under(
     guard: Guard,
     *,
     policy: Policy | None = None,
-    mode: str = "enforce",
+    mode: str | None = None,
     modes: Mapping[str, str] | None = None,
 ) -> Iterator[Guard]:
     """Run a block with the guard under another policy, mode or patterns of modes, in every thread.
 
-    `policy` left out is the one in force. What was in force before is in force again afterwards.
+    What is left out stays as it is, but a `mode` without `modes` is the mode of every access. What
+    was in force before is in force again afterwards.
     """
-    parsed = modes_for(mode, modes)
-    before = guard._exchange(
-        lambda state: replace(state, policy=policy or state.policy, modes=parsed)
-    )
+
+    def change(state: State) -> State:
+        changed = state.modes
+        if mode is not None or modes is not None:
+            changed = modes_for(state.modes.default if mode is None else mode, modes)
+        return replace(state, policy=policy or state.policy, modes=changed)
+
+    before = guard._exchange(change)
     try:
         yield guard
     finally:

@@ -50,7 +50,7 @@ def _faults(value: object, raws: set[FunctionType]) -> Iterator[str]:
         yield _RAW
     if isinstance(value, functools.cached_property) and _is_guarded(value.func):
         yield _CACHED
-    if hasattr(type(value), "cache_parameters") and _is_guarded(
+    if hasattr(type(value), "cache_info") and _is_guarded(
         getattr(value, "__wrapped__", None)
     ):
         yield _CACHED
@@ -89,7 +89,7 @@ def _functions_in(value: Any) -> Iterator[FunctionType]:
         elif isinstance(value, FunctionType):
             yield value
             value = vars(value).get("__wrapped__")
-        elif hasattr(type(value), "cache_parameters"):
+        elif hasattr(type(value), "cache_info"):
             value = value.__wrapped__
         else:
             return
@@ -128,7 +128,7 @@ def _walk(places: Iterable[object]) -> Iterator[tuple[str, object]]:
     while queue:
         name, value, depth = queue.popleft()
         yield name, value
-        if id(value) in seen or depth > 3:
+        if id(value) in seen or depth > 5:
             continue
         seen.add(id(value))
         queue.extend((f"{name}{label}", inner, depth + 1) for label, inner in _inside(value, depth))
@@ -145,10 +145,7 @@ def _inside(value: object, depth: int) -> Iterator[tuple[str, object]]:
         yield from _entries(value)
     elif isinstance(value, list | tuple | set | frozenset):
         yield from ((f"[{place}]", inner) for place, inner in enumerate(list(value)))
-    elif isinstance(value, FunctionType):
-        if isinstance(vars(value).get("registry"), Mapping):
-            yield ".registry", vars(value)["registry"]
-    else:
+    elif not isinstance(value, FunctionType) or depth <= 2:
         yield from _attributes(value)
 
 
@@ -158,7 +155,7 @@ def _attributes(value: object) -> Iterator[tuple[str, object]]:
         held = list(object.__getattribute__(value, "__dict__").items())
     except Exception:  # noqa: BLE001 - most have none, and a stand-in for another object may raise
         return
-    yield from ((f".{name}", inner) for name, inner in held)
+    yield from ((f".{name}", inner) for name, inner in held if name != "__wrapped__")
 
 
 def _entries(value: Mapping[Any, Any]) -> Iterator[tuple[str, object]]:

@@ -3,7 +3,11 @@
 import asyncio
 import functools
 import json
+import os
+import subprocess
+import sys
 import types
+from pathlib import Path
 
 from opentelemetry.sdk._logs import LoggerProvider
 from opentelemetry.sdk._logs.export import InMemoryLogRecordExporter, SimpleLogRecordProcessor
@@ -156,6 +160,19 @@ def one_line_json(value):
     text = json.dumps(value)
     assert "\n" not in text
     return text
+
+
+def run_script(script, **environment):
+    """Run Python code in a fresh interpreter that has this module, and return what it printed."""
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", script],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parent), **environment},
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
 
 
 # Every kind of guarded call. Each maker takes a guard, a body of one argument and the arguments of

@@ -189,7 +189,12 @@ SOMETIMES = {
     "use": (_checks(operation="use"), {}),
     "recipient": (
         _checks(recipient="carrier", items=["name"]),
-        {"recipient": "carrier", "operation": "provide", "items": ("name",)},
+        {
+            "recipient": "carrier",
+            "operation": "provide",
+            "items": ("name",),
+            "clause": ("S1", "S1b", "S6"),
+        },
     ),
     "root": (_root, {"root": True}),
     "carried": (_carried, {"carried": True}),
@@ -209,26 +214,21 @@ def test_attributes_are_added_only_where_they_say_something(case):
     wanted = expected("function")
     del wanted["code.function.name"]
     wanted |= {f"purposeguard.{name}": value for name, value in added.items()}
-    if isinstance(added.get("clause"), tuple):
-        shown["purposeguard.clause"] = tuple(sorted(shown["purposeguard.clause"]))
-    if "recipient" in added:
-        assert "S6" in shown["purposeguard.clause"]
-        del shown["purposeguard.clause"], wanted["purposeguard.clause"]
     assert shown == wanted
 
 
 UNKNOWN = {
-    "undeclared": (None, "buyer", "purpose_undeclared", "access buyer", None),
-    "purpose": ("no_such_purpose", "buyer", "purpose_unknown", "access buyer", None),
-    "category": ("order.delivery", "no_such_category", "category_unknown", "access", None),
-    "both": ("no_such_purpose", "no_such_category", "category_unknown", "access", None),
+    "undeclared": (None, "buyer", "purpose_undeclared", "access buyer"),
+    "purpose": ("no_such_purpose", "buyer", "purpose_unknown", "access buyer"),
+    "category": ("order.delivery", "no_such_category", "category_unknown", "access"),
+    "both": ("no_such_purpose", "no_such_category", "category_unknown", "access"),
 }
 
 
 @pytest.mark.parametrize("case", UNKNOWN)
 def test_names_that_the_policy_lacks_do_not_name_spans(case):
     """An unknown category gives `access`; purpose is left out where no known one is in force."""
-    purpose, category, reason, name, _ = UNKNOWN[case]
+    purpose, category, reason, name = UNKNOWN[case]
     telemetry = Telemetry()
     guard = telemetry.guard(mode="observe")
     with guard.purpose(purpose) if purpose else contextlib.nullcontext():
@@ -263,7 +263,8 @@ class Watching(Sampler):
         self, parent_context, trace_id, name, kind=None, attributes=None, links=None, **more
     ):
         self.asked.append((name, kind, dict(attributes or {})))
-        return SamplingResult(Decision.RECORD_AND_SAMPLE if self._keep(name) else Decision.DROP)
+        decision = Decision.RECORD_AND_SAMPLE if self._keep(name) else Decision.DROP
+        return SamplingResult(decision, attributes)
 
     def get_description(self):
         return "watching"
@@ -337,7 +338,7 @@ def test_a_generator_that_is_never_stepped_leaves_no_span():
 
     with guard.purpose("order.delivery"):
         rows().close()
-        assert telemetry.counts() == {}
+        assert not any(telemetry.counts().values())
     assert telemetry.spans() == []
 
 

@@ -65,11 +65,13 @@ class BoomError(Exception):
 class Stepped:
     """A generator, a coroutine or a carried object: what it keeps from its call to its end."""
 
-    def __init__(self, spec: Spec, call: tuple[Any, ...], lease: int | None) -> None:
+    def __init__(self, kind: str, spec: Spec, call: tuple[Any, ...], lease: int | None) -> None:
+        self.kind = kind
         self.spec = spec
         self.call = call
         self.lease = lease
         self.last: object = None
+        self.started = False
         self.over = False
 
 
@@ -124,7 +126,7 @@ class Model:
     def access(self, category: Any, force: tuple[tuple[int, str], ...]) -> tuple[str, object]:
         """Record one access; it raises where it is denied and enforced."""
         answer = self.reason(category, force)
-        self.records.append((category, answer[0]))
+        self.records.append((category if category in CELLS else "?", answer[0]))
         self.admit(answer[0])
         return answer
 
@@ -203,7 +205,7 @@ class Model:
     def call_stepped(self, spec: Spec, kind: str) -> None:
         lease = self.new_lease() if spec.purpose else None
         call = self.force()
-        made = Stepped(spec, call, lease)
+        made = Stepped(kind, spec, call, lease)
         inside = call + self.own(spec.purpose, lease)
         if kind == "lazy":
             before = self.now
@@ -226,12 +228,20 @@ class Model:
         if made.over:
             self.seen.append("over")
             return
-        here = self.force()
-        spec = made.spec
+        force = self.resume(made)
+        before = self.now
+        self.now = (*self.now, Frame(None, None, force))
+        self.probe("k")
+        self.now = before
+
+    def resume(self, made: Stepped) -> tuple[tuple[int, str], ...]:
+        """Judge a step in the consumer's context, and return what is in force inside it."""
+        here, spec = self.force(), made.spec
         force = here + tuple(each for each in made.call if each not in here)
         if spec.purpose is None and not (here and made.call):
             force = ()
         force += self.own(spec.purpose, made.lease)
+        made.started = True
         if spec.category:
             answer = self.reason(spec.category, force)
             if answer != made.last:
@@ -239,16 +249,18 @@ class Model:
                 try:
                     self.access(spec.category, force)
                 except RefusedError:
-                    self.end(which)
+                    self.over(made)
                     raise
-        before = self.now
-        self.now = (*self.now, Frame(None, None, force))
-        self.probe("k")
-        self.now = before
+        return force
 
     def end(self, which: int, how: int = 0) -> None:
-        """Close a generator, throw into it, or drop it."""
+        """Close a generator, throw into it, which is a step as well, or drop it."""
         made = self.stepped[which]
+        if how == 1 and made.started and not made.over and made.kind != "async generator":
+            self.resume(made)
+        self.over(made)
+
+    def over(self, made: Stepped) -> None:
         made.over = True
         if made.lease is not None:
             self.dead.add(made.lease)
@@ -257,7 +269,7 @@ class Model:
         """Run a coroutine function as a task up to its first wait."""
         lease = self.new_lease() if spec.purpose else None
         force = self.force() + self.own(spec.purpose, lease)
-        made = Stepped(spec, force, lease)
+        made = Stepped("coroutine", spec, force, lease)
         self.stepped.append(made)
         if spec.category:
             try:
@@ -284,7 +296,7 @@ class Model:
             self.probe("k")
         self.now = before
         closed = bool(made.call) and any(lease in self.dead for lease, _ in made.call)
-        self.end(which)
+        self.over(made)
         if how:
             return
         if made.spec.category and closed and made.last != "purpose_closed":
@@ -303,8 +315,9 @@ class Model:
             return
         self.carried.append((force,))
 
-    def call_carried(self, which: int, inner: Any) -> None:
-        handed = self.carried[which]
+    def call_carried(self, handed: Any, inner: Any) -> None:
+        if isinstance(handed, int):
+            handed = self.carried[handed]
         before = self.now
         leases: list[int] = []
         if handed:
@@ -347,17 +360,20 @@ class Model:
                 self.leave(given[0])
         elif kind == "carry":
             self.carry()
-            self.call_carried(-1, inner)
+            self.call_carried(self.carried.pop(), inner)
         else:
             purpose, root = given
             before = self.now
             lease = self.new_lease()
             below = () if root else self.force()
-            self.now = (*before, Frame(None, lease, (*below, (lease, purpose))))
+            frame = Frame(None, lease, (*below, (lease, purpose)))
+            self.now = (*before, frame)
             try:
                 inner()
             finally:
-                self.now = before
+                # A coroutine may end in another context, so it takes out itself and no more.
+                if ending != 1 or frame in self.now:
+                    self.now = before
                 self.dead.add(lease)
 
     def forked(self) -> None:

@@ -1,8 +1,8 @@
 """Random programs over scopes: lists of whole numbers, read as moves of a model and of the world."""
 
-import copy
-import warnings
 from collections.abc import Iterator
+from dataclasses import replace
+from itertools import islice
 from typing import Any, NamedTuple
 
 from hypothesis import strategies as st
@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from scope_model import UNKNOWN_CATEGORY, WRONG_TYPE, Model, Spec
 from scope_world import Records, Tools, World, in_child
 
-PROPER = (
+SPECS = (
     Spec("a"),
     Spec("a.b"),
     Spec("d"),
@@ -21,7 +21,7 @@ PROPER = (
     Spec("a.b", "l"),
     Spec("a.c", "k"),
 )
-IMPROPER = (
+IMSPECS = (
     Spec("a.nope"),
     Spec(WRONG_TYPE, root=True),
     Spec("a", UNKNOWN_CATEGORY),
@@ -36,6 +36,11 @@ MOVES = (
     "nest", "fork",
 )  # fmt: skip
 LAYERS = ("block", "block", "call", "call", "carry", "manager", "leave", "in generator")
+
+RARELY = 4
+"""One fork in so many that a program asks for is made."""
+IN_CHILD = 12
+"""How many moves a forked child makes."""
 
 programs = st.lists(st.integers(0, 2**24 - 1), min_size=12, max_size=50)
 
@@ -62,15 +67,6 @@ class Numbers:
         return choices[self.below(len(choices))]
 
 
-class Both:
-    """A model and a world that make the same moves."""
-
-    def __init__(self, tools: Tools, specs: tuple[Spec, ...]) -> None:
-        self.model = Model(specs, enforce=tools.enforce)
-        self.world = World(tools, specs)
-        self.kinds: list[str] = []
-
-
 class Step(NamedTuple):
     """One move, with what the model and the world observed."""
 
@@ -79,91 +75,97 @@ class Step(NamedTuple):
     observed: Any
 
 
-def run(
-    program: list[int], tools: Tools, *, improper: bool = False, recorded: bool = False
-) -> Iterator[Step]:
-    """Run a program and yield each move with what was observed."""
-    both = Both(tools, PROPER + IMPROPER if improper else PROPER)
-    records = Records()
-    if recorded:
-        capture(tools, records)
-    try:
-        for step in moves(both, Numbers(program), forks=1):
-            yield step
-            if recorded and step.move != "fork":
-                yield Step("records", both.model.records, plain(records))
-    finally:
-        both.world.tidy()
-        if recorded:
-            capture(tools, None)
+class Both:
+    """A model and a world that make the same moves."""
 
+    def __init__(self, tools: Tools, specs: tuple[Spec, ...], records: Records | None) -> None:
+        self.model = Model(specs, enforce=tools.enforce)
+        self.world = World(tools, specs)
+        self.records = records
 
-def capture(tools: Tools, records: Records | None) -> None:
-    """Make the records the guard's one outlet, or take it away."""
-    outlets = () if records is None else (records,)
-    tools.guard._exchange(lambda state: copy.replace(state, outlets=outlets))
-
-
-def plain(records: Records) -> list[Any]:
-    """Return records with unknown categories as the model has them."""
-    return list(records)
-
-
-def moves(both: Both, numbers: Numbers, forks: int) -> Iterator[Step]:
-    while numbers.line():
-        kind = numbers.of(MOVES)
-        if kind == "fork":
-            if forks and numbers.below(4) == 0:
-                forks -= 1
-                yield fork(both, numbers)
-            continue
-        context = numbers.below(len(both.model.stacks))
-        move = chosen(both, numbers, kind)
-        if move is not None:
-            yield do(both, context, *move)
-
-
-def do(both: Both, context: int, name: str, *given: Any) -> Step:
-    expected = list(both.model.at(context, getattr(both.model, name), *arguments(both.model, given)))
-    observed = list(both.world.at(context, getattr(both.world, name), *arguments(both.world, given)))
-    return Step(f"{name}{given} at {context}", expected, observed)
-
-
-def arguments(side: Any, given: tuple[Any, ...]) -> Iterator[Any]:
-    """Fill in what is different on each side: the body of a carried call."""
-    for each in given:
-        yield (lambda: inside_carried(side)) if each == "inside" else each
+    def do(self, context: int, name: str, *given: Any) -> Step:
+        """Make one move in one context, on both sides."""
+        sides = []
+        for side in (self.model, self.world):
+            inside = {"inside": lambda side=side: inside_carried(side)}
+            filled = [inside.get(each, each) if type(each) is str else each for each in given]
+            seen: list[Any] = list(side.at(context, getattr(side, name), *filled))
+            sides.append(seen)
+        if self.records is not None:
+            sides[0] += self.model.records
+            sides[1] += self.records
+            self.model.records.clear()
+            self.records.clear()
+        return Step(f"{name}{given} at {context}", *sides)
 
 
 def inside_carried(side: Any) -> None:
+    """Run as the body of a carried call."""
     side.probe("k")
     side.copy()
     side.probe("l")
 
 
+def run(program: list[int], tools: Tools, records: Records | None = None) -> Iterator[Step]:
+    """Run a program and yield each move with what was observed.
+
+    Records are compared too where a list for them is given.
+    """
+    both = Both(tools, SPECS, records)
+    outlets = () if records is None else (records,)
+    tools.guard._exchange(lambda state: replace(state, outlets=outlets))
+    try:
+        yield from moves(both, Numbers(program), forks=1)
+    finally:
+        both.world.tidy()
+
+
+def moves(both: Both, numbers: Numbers, forks: int) -> Iterator[Step]:
+    """Yield each move of the program once it has been made."""
+    while numbers.line():
+        kind = numbers.of(MOVES)
+        if kind == "fork":
+            if forks and numbers.below(RARELY) == 0:
+                forks = 0
+                yield fork(both, numbers)
+            continue
+        context = numbers.below(len(both.model.stacks))
+        move = chosen(both, numbers, kind)
+        if move is not None:
+            yield both.do(context, *move)
+
+
+def fork(both: Both, numbers: Numbers) -> Step:
+    """Make the next moves in a forked child, and then once more here."""
+
+    def go_on() -> list[Step]:
+        both.model.forked()
+        both.world.forked()
+        return [tuple(step) for step in islice(moves(both, numbers, forks=0), IN_CHILD)]
+
+    steps = in_child(go_on)
+    return Step("fork", [(move, expected) for move, expected, _ in steps],
+                [(move, observed) for move, _, observed in steps])
+
+
 def chosen(both: Both, numbers: Numbers, kind: str) -> tuple[Any, ...] | None:
-    """Return the move and its arguments."""
-    model = both.model
-    many = len(model.specs)
+    """Return the move and its arguments, or None where there is nothing to make it with."""
+    model, in_a_child = both.model, both.world.in_child
     if kind == "probe":
         return kind, numbers.of("kl"), numbers.below(5)
     if kind in ("enter", "leave"):
-        return kind, numbers.below(many), numbers.below(2)
+        return kind, numbers.below(len(SPECS)), numbers.below(2)
     if kind == "call":
         spec, sort = numbers.of(STEPPED), numbers.of(KINDS)
-        if sort == "coroutine":
-            if both.world.in_child:
-                return None
-            both.kinds = kinds_with(both, sort)
-            return "start", spec
-        both.kinds = kinds_with(both, sort)
-        return "call_stepped", spec, sort
+        if sort != "coroutine":
+            return "call_stepped", spec, sort
+        return None if in_a_child else ("start", spec)
     if kind in ("step", "end"):
         if not model.stepped:
             return None
         which = numbers.below(len(model.stepped))
-        if kinds_with(both)[which] == "coroutine":
-            return None if both.world.in_child else ("finish", which, int(kind == "end"))
+        if model.stepped[which].kind == "coroutine":
+            return None if in_a_child else ("finish", which, int(kind == "end"))
         return (kind, which) if kind == "step" else (kind, which, numbers.below(3))
     if kind == "carried":
         if not model.carried:
@@ -171,6 +173,13 @@ def chosen(both: Both, numbers: Numbers, kind: str) -> tuple[Any, ...] | None:
         return "call_carried", numbers.below(len(model.carried)), "inside"
     if kind == "nest":
         leak, ending = numbers.below(2) == 0, numbers.below(3)
-        layers = [layer(numbers, many) for _ in range(1 + numbers.below(3))]
-        return kind, layers, leak, ending
+        return kind, [layer(numbers) for _ in range(1 + numbers.below(3))], leak, ending
     return (kind,)
+
+
+def layer(numbers: Numbers) -> tuple[Any, ...]:
+    """Return one layer of a nest: a block, a call, or something else to be inside of."""
+    kind = numbers.of(LAYERS)
+    if kind == "call":
+        return kind, numbers.of(("a", "a.b", "d")), numbers.below(3) == 0
+    return (kind,) if kind == "carry" else (kind, numbers.below(len(SPECS)))

@@ -8,16 +8,18 @@ import os
 import pickle
 import traceback
 import types
+import warnings
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+from opentelemetry.sdk._logs import LoggerProvider
 from opentelemetry.sdk.trace import TracerProvider
 
 from purposeguard import Guard
 from purposeguard.exceptions import AccessDeniedError, PurposeGuardError
 from purposeguard.policy.document import PolicyDocument
 from purposeguard.policy.matrix import compile_document
-from scope_model import POLICY, BoomError, Spec
+from scope_model import CELLS, POLICY, BoomError, Spec
 
 MATRIX, _ = compile_document(PolicyDocument.model_validate(POLICY))
 LOOP = asyncio.new_event_loop()
@@ -29,7 +31,7 @@ class Records(list[Any]):
     """An outlet that keeps each record as the model does."""
 
     def record(self, record: Any) -> None:
-        self.append((record.category, str(record.reason)))
+        self.append((record.category if record.category in CELLS else "?", str(record.reason)))
 
 
 class Tools:
@@ -39,7 +41,10 @@ class Tools:
         self.enforce = enforce
         provider = TracerProvider(shutdown_on_exit=False) if traced else None
         mode = "enforce" if enforce else "observe"
-        self.guard = guard = Guard(MATRIX, mode=mode, tracer_provider=provider)
+        quiet = LoggerProvider(shutdown_on_exit=False)
+        self.guard = guard = Guard(
+            MATRIX, mode=mode, tracer_provider=provider, logger_provider=quiet
+        )
         self.read = {key: guard.access(key)(lambda: None) for key in ("k", "l")}
         self.read_soon = {key: guard.access(key)(nothing) for key in ("k", "l")}
         self.holders = {key: holder(guard, key)() for key in ("k", "l")}
@@ -329,7 +334,9 @@ def straight(scope: Any, inner: Any) -> Any:
 def in_child(work: Any) -> Any:
     """Return what `work` returns in a forked child."""
     reading, writing = os.pipe()
-    child = os.fork()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # from 3.12 on, for our own threads
+        child = os.fork()
     if child == 0:
         try:
             answer = work()

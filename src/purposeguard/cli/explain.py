@@ -33,8 +33,12 @@ class Format(StrEnum):
 
 def explain(
     file: PolicyFile,
-    category: Annotated[str, typer.Argument(help="The category whose data is touched.")],
-    purpose: Annotated[str, typer.Argument(help="The purpose that is declared.")],
+    category: Annotated[
+        str, typer.Argument(metavar="CATEGORY", help="The category whose data is touched.")
+    ],
+    purpose: Annotated[
+        str, typer.Argument(metavar="PURPOSE", help="The purpose that is declared.")
+    ],
     items: Annotated[
         list[str] | None,
         typer.Option(

@@ -8,7 +8,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from purposeguard.exceptions import PolicyError, PurposeGuardError
+from purposeguard.exceptions import PolicyError
 from purposeguard.policy.matrix import Policy
 from purposeguard.policy.names import nearest
 from purposeguard.policy.problems import Problem
@@ -65,8 +65,6 @@ def policy_or_fail(file: str) -> Policy:
         return read_policy(file)
     except PolicyError as error:
         fail(error.problems)
-    except PurposeGuardError as error:
-        fail([error])
 
 
 def fail(problems: Iterable[object]) -> NoReturn:
@@ -85,7 +83,7 @@ def write(text: str, output: Path | None, *, source: str | None = None) -> None:
         if source is not None and output.exists() and _is_same(output, source):
             fail([f"{output} is the policy itself: write to another file"])
         output.write_text(text, encoding="utf-8")
-    except (OSError, ValueError) as error:
+    except OSError as error:
         fail([cannot_write(output, error)])
 
 
@@ -93,8 +91,7 @@ def _is_same(output: Path, source: str) -> bool:
     return os.path.exists(source) and output.samefile(source)  # noqa: PTH110 - it may be `-`
 
 
-def cannot_write(path: Path, error: OSError | ValueError) -> str:
+def cannot_write(path: Path, error: OSError) -> str:
     """Return the line for a file that can't be written."""
-    number = error.errno if isinstance(error, OSError) else None
-    why = os.strerror(number).lower() if number else "the path can't be used"
+    why = os.strerror(error.errno or 0).lower()
     return f"{path} can't be written ({why}): check the path and its permissions"

@@ -59,5 +59,5 @@ def _write_new(path: Path, text: str) -> None:
             file.write(text)
     except FileExistsError:
         fail([f"{path} is there already and is not overwritten: name another file"])
-    except (OSError, ValueError) as error:
+    except OSError as error:
         fail([cannot_write(path, error)])

@@ -56,21 +56,20 @@ _making = Lock()
 
 def tally_for(provider: MeterProvider | None, faults: Faults) -> Tally:
     """Return the tally of a meter provider, by default of the global one, whenever it is set."""
+    key = _GLOBAL if provider is None else provider
     with _making:
-        tally = _tallies.get(provider or _GLOBAL)
+        tally = _tallies.get(key)
         if tally is None:
             tally = Tally()
             try:
-                meter = (
-                    provider.get_meter(SCOPE, VERSION) if provider else get_meter(SCOPE, VERSION)
-                )
-                meter.create_observable_counter(
+                get = get_meter if provider is None else provider.get_meter
+                get(SCOPE, VERSION).create_observable_counter(
                     "purposeguard.accesses",
                     callbacks=[tally.observe],
                     unit="{access}",
                     description="Accesses to personal data, by category, purpose and answer",
                 )
+                _tallies[key] = tally
             except Exception:  # noqa: BLE001 - telemetry never decides whether a guard exists
                 faults.add("metrics")
-            _tallies[provider or _GLOBAL] = tally
     return tally

@@ -24,6 +24,13 @@ from purposeguard.evidence.instrumentation import SCOPE, VERSION
 Attributes = Mapping[str, str | bool | tuple[str, ...]]
 
 _ERROR = Status(StatusCode.ERROR)
+(_CURRENT,) = set_span_in_context(INVALID_SPAN, Context())
+"""The key of the context under which OpenTelemetry's own function puts the current span."""
+
+
+def _inherits(context: Context) -> bool:
+    """Whether there is a span in the context that a trace goes on from."""
+    return get_current_span(context).get_span_context().is_valid
 
 
 class Spans:
@@ -36,18 +43,37 @@ class Spans:
         self._faults = faults
         self._tracer: Tracer | None = None
 
+    def _found(self) -> Tracer:
+        provider = get_tracer_provider() if self._given is None else self._given
+        self._tracer = tracer = provider.get_tracer(SCOPE, VERSION)
+        return tracer
+
     def start(self, name: str, context: Context, attributes: Any) -> Span | None:
         """Return a started span, or None where there is nobody to see it."""
         try:
-            tracer = self._tracer
-            if tracer is None:
-                provider = get_tracer_provider() if self._given is None else self._given
-                tracer = self._tracer = provider.get_tracer(SCOPE, VERSION)
-            span = tracer.start_span(name, context, attributes=attributes)
+            span = (self._tracer or self._found()).start_span(name, context, attributes=attributes)
         except Exception:  # noqa: BLE001 - a fault of telemetry changes no decision
             self._faults.add("spans")
             return None
         return None if span is INVALID_SPAN else span
+
+    def opened(self, name: str, context: Context, attributes: Any) -> tuple[Span | None, Context]:
+        """Return a started span, if there is anybody to see it, and the context to call in.
+
+        This is `start` and `made_current` in one, for the shortest way.
+        """
+        span = None
+        try:
+            span = (self._tracer or self._found()).start_span(name, context, attributes=attributes)
+            if span is INVALID_SPAN:
+                return None, context
+            if _CURRENT not in context or span.is_recording() or not _inherits(context):
+                values = context.copy()
+                values[_CURRENT] = span
+                return span, Context(values)
+        except Exception:  # noqa: BLE001 - a fault of telemetry changes no decision
+            self._faults.add("spans")
+        return span, context
 
     def made_current(self, span: Span, context: Context) -> Context:
         """Return the context in which the span is current, where it makes a difference.
@@ -55,8 +81,10 @@ class Spans:
         A span that does not record stands in only where there was none to inherit from.
         """
         try:
-            if span.is_recording() or not get_current_span(context).get_span_context().is_valid:
-                return set_span_in_context(span, context)
+            if _CURRENT not in context or span.is_recording() or not _inherits(context):
+                values = context.copy()
+                values[_CURRENT] = span
+                return Context(values)
         except Exception:  # noqa: BLE001 - a fault of telemetry changes no decision
             self._faults.add("spans")
         return context

@@ -141,10 +141,10 @@ def in_force(policy: Policy, purposes: Iterable[str]) -> tuple[str, ...]:
 
 
 def _decide(policy: Policy | None, access: Access, evidence: Evidence) -> Decision:
-    if policy is None:
-        return undecided(Reason.POLICY_NOT_LOADED, access)
     if not _well_formed(access):
         return undecided(Reason.CHECK_FAILED, access, policy)
+    if policy is None:
+        return undecided(Reason.POLICY_NOT_LOADED, access)
     row = policy.rows.get(exact(access.category) or "")
     if row is None:
         return undecided(Reason.CATEGORY_UNKNOWN, access, policy)
@@ -264,19 +264,11 @@ class _Judge:
             )
         )
 
-    def _prohibition(self, purpose: str) -> tuple[str, ...] | None:
-        if not self._row.prohibitions:
-            return None
-        for each in self._policy.lineages[purpose]:
-            if each in self._row.prohibitions:
-                return self._row.prohibitions[each]
-        return self._row.above_prohibited.get(purpose)
-
     def _for_purpose(self, purpose: str) -> dict[str, _Answer]:
         """What each item comes to under one purpose."""
         items = self._row.items if self._items is None else self._items
-        clauses = self._prohibition(purpose)
-        if clauses is not None:
+        clauses = self._row.prohibition(self._policy.lineages[purpose])
+        if clauses:
             return dict.fromkeys(items, _answer(Reason.PROHIBITED, clauses=clauses))
         found = self._row.cells
         cells = [found[each] for each in self._policy.lineages[purpose] if each in found]
@@ -325,7 +317,7 @@ class _Judge:
         if source is not None:
             # A ground lifts the consent to give data away, never the one to have obtained it.
             answers += [self._for_need(need, cell, clauses, lift=False) for need in source.needs]
-        return min(answers, key=_rank, default=_answer(Reason.GRANTED, cell, clauses))
+        return _worst(answers) if answers else _answer(Reason.GRANTED, cell, clauses)
 
     def _provision(self, purpose: str, cell: Cell) -> Provision | None:
         """What the named recipient may be given here, or None where it may be given nothing."""
@@ -407,6 +399,16 @@ def _answer(
     unmet: tuple[Need, ...] = (),
 ) -> _Answer:
     return _Answer(RANK[reason], reason, cell, clauses, unmet)
+
+
+def _worst(answers: list[_Answer]) -> _Answer:
+    """The answer of lowest rank, with the clauses and needs of all that share its reason."""
+    lowest = min(answers, key=_rank)
+    same = [answer for answer in answers if answer.reason is lowest.reason]
+    return lowest._replace(
+        clauses=_distinct(clause for answer in same for clause in answer.clauses),
+        unmet=_distinct(need for answer in same for need in answer.unmet),
+    )
 
 
 def _distinct(values: Iterable[_T]) -> tuple[_T, ...]:

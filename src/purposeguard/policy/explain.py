@@ -96,22 +96,21 @@ def _purpose_undeclared(decision: "Decision") -> str:
 
 
 def _purpose_closed(decision: "Decision") -> str:
+    scope = f"the scope that declared {_purpose(decision)}"
+    if len(decision.purposes) > 1:
+        scope = f"a scope on the chain of {names(decision.purposes)}"
     return (
-        f"the scope that declared {_purpose(decision)} has ended, so {_data(decision)} may not be "
-        "accessed under it: declare the purpose where the work is done (with `root=True` on a "
-        "left-over chain), or hand it over with `guard.carry(…)`"
+        f"{scope} has ended, so {_data(decision)} may not be accessed under it: declare the "
+        "purpose where the work is done (with `root=True` on a left-over chain), or hand it over "
+        "with `guard.carry(…)`"
     )
 
 
 def _purpose_unknown(decision: "Decision") -> str:
     return (
-        f"{_unknown_purpose(decision)} is no purpose of the policy, so {_data(decision)} "
+        f"{printable(decision.purpose)} is no purpose of the policy, so {_data(decision)} "
         "may not be accessed: declare it there, or correct the name"
     )
-
-
-def _unknown_purpose(decision: "Decision") -> str:
-    return f"{names(decision.purposes)} on the chain" if decision.purposes else "the purpose"
 
 
 def _prohibited(decision: "Decision") -> str:
@@ -188,7 +187,9 @@ def _mandate_missing(decision: "Decision") -> str:
 
 
 def _request_missing(decision: "Decision") -> str:
-    return _lacks(decision, "and there is none on record", "record and verify the request first")
+    verify = "record and verify the request first"
+    fix = verify if Need.VERIFIED_REQUEST in decision.unmet else "obtain it first"
+    return _lacks(decision, "and there is none on record", fix)
 
 
 def _ground_not_accepted(decision: "Decision") -> str:

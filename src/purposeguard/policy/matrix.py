@@ -86,6 +86,19 @@ class Row:
     above_prohibited: Mapping[str, tuple[str, ...]]
     """Clauses by purpose that has a prohibited descendant."""
 
+    def prohibition(self, lineage: tuple[str, ...]) -> tuple[str, ...]:
+        """Return the clauses that prohibit a purpose, given with its ancestors; none if it is not.
+
+        A prohibition hits the descendants of its purpose, and the ancestors: an access declared for
+        a parent may be any of its children.
+        """
+        if not self.prohibitions:
+            return ()
+        for each in lineage:
+            if each in self.prohibitions:
+                return self.prohibitions[each]
+        return self.above_prohibited.get(lineage[0], ())
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Policy:
@@ -326,14 +339,10 @@ def _dead_grants(document: PolicyDocument) -> Iterator[Problem]:
     rows = _rows(document)
     for category, cells in document.matrix.items():
         row = rows.get(category)
-        if row is None or not row.prohibitions:
+        if row is None:
             continue
         for purpose in cells:
-            lineage = (purpose, *parents(purpose))
-            clauses = next(
-                (row.prohibitions[each] for each in lineage if each in row.prohibitions),
-                row.above_prohibited.get(purpose),
-            )
+            clauses = row.prohibition((purpose, *parents(purpose)))
             if clauses:
                 yield _warning(
                     f"the grant of `{purpose}` for `{category}` is dead: "
@@ -386,7 +395,7 @@ def _dead_provisions(
             continue
         if not any(each in cells for each in (purpose, *parents(purpose))):
             yield _warning(
-                f"no cell grants `{purpose}` for `{category}`, so nothing can be provided for it",
+                f"no cell grants `{purpose}` for `{category}`: grant it, or leave it out here",
                 (*row, "purposes", position),
                 on_key=False,
             )

@@ -11,9 +11,10 @@ from purposeguard.exceptions import PolicyError, UnknownNameError
 from purposeguard.policy.document import PolicyDocument
 from purposeguard.policy.matrix import Policy, compile_document
 from purposeguard.policy.names import nearest, printable
-from purposeguard.policy.problems import Path, Problem, Severity
+from purposeguard.policy.problems import Problem, Severity
 from purposeguard.policy_file.reading import MAX_BYTES, read_bytes
 from purposeguard.policy_file.remains import problems_of_remains
+from purposeguard.policy_file.text import NOTHING
 from purposeguard.policy_file.tree import MAX_NODES, Tree, read_tree
 from purposeguard.policy_file.wording import problems_of
 
@@ -73,21 +74,16 @@ def parse_policy(
 def _judged(tree: Tree) -> tuple[Policy | None, tuple[Problem, ...]]:
     """The policy, or None and what is wrong besides the tree's own problems."""
     if not isinstance(tree.data, dict):
-        empty = Problem("there is no policy here: begin with `purposeguard: 1`")
-        return None, () if tree.problems else (empty,)
+        return None, () if tree.problems else (Problem(NOTHING),)
     refused: tuple[Problem, ...] = ()
     try:
         document = PolicyDocument.model_validate(tree.data)
     except ValidationError as error:
-        refused = tuple(each for each in problems_of(error) if not _is_told(each.path, tree))
+        refused = tuple(problems_of(error, tree))
     else:
         if not tree.problems:
             return compile_document(document)
     return None, (*refused, *problems_of_remains(tree))
-
-
-def _is_told(path: Path, tree: Tree) -> bool:
-    return any(path[:length] in tree.spoiled for length in range(len(path) + 1))
 
 
 def _placed(problems: Iterable[Problem], tree: Tree, origin: str) -> tuple[Problem, ...]:

@@ -8,8 +8,12 @@ from purposeguard.policy.problems import Problem
 END = "..."
 """The line that a YAML policy ends with: without it a file cut off by accident could still load."""
 
+NOTHING = "there is no policy here: begin with `purposeguard: 1`"
+
 _MOST = 20
 """How many characters that can't be in a policy are told, each with its place."""
+
+_MARKS = (b"\xff\xfe", b"\xfe\xff", b"\xef\xbb\xbf")
 
 # Control characters, other line breaks, marks that turn the reading direction, byte order marks.
 _FORBIDDEN = re.compile(
@@ -28,8 +32,8 @@ def read_text(raw: bytes, max_bytes: int) -> tuple[str, list[Problem]]:
             "make it smaller, or raise the limit with `load_policy(…, max_bytes=…)`"
         )
         return "", [at_end_of(before, message)]
-    if raw.startswith((b"\xff\xfe", b"\xfe\xff", b"\xef\xbb\xbf")):
-        message = "the file begins with a byte order mark: save it as plain UTF-8"
+    if raw.startswith(_MARKS) or 0 in raw[:2]:
+        message = "the file begins with a byte order mark or in UTF-16: save it as plain UTF-8"
         return "", [at_end_of("", message)]
     try:
         text = raw.decode("utf-8")
@@ -90,6 +94,8 @@ def _layout(text: str) -> Iterator[Problem]:
             yield Problem(message).located("", number, 1)
         if line.rstrip("\r") == END:
             ends.append(number)
+    if [line.strip() for line in lines if line.strip() and line.lstrip()[0] != "#"] == [END]:
+        yield at_end_of("", NOTHING)
     last = len(lines) - 1
     if any(number < last for number in ends):
         message = f"the policy ends at `{END}`, and more follows: keep one such line, as the last"

@@ -49,6 +49,8 @@ class Tree:
     problems: list[Problem] = field(default_factory=list)
     spoiled: set[Path] = field(default_factory=set)
     """Where a problem was told already, so that the schema need not tell it again."""
+    thinned: set[Path] = field(default_factory=set)
+    """Where keys are missing because they can't be any, which was told already."""
     left_out: list[tuple[str | None, Any]] = field(default_factory=list)
     """Entries that `data` lacks: their key is there already, or can't be one (None)."""
 
@@ -141,7 +143,7 @@ class _Builder:
     def _scalar(self, event: ScalarEvent, place: Place, path: Path | None) -> str | None:
         """Return a scalar as text, or None where a problem was told."""
         message: str | None
-        if event.style is None and event.value in _NULLS:
+        if event.style is None and event.value in _NULLS and path != ():
             message = "there is no value here: give one, or leave the key out"
         else:
             try:
@@ -168,7 +170,9 @@ class _Builder:
                 keys[at] = _at(event)
                 mapping[key] = self._node(next(events), events, at)
                 continue
-            if key is not None:
+            if key is None:
+                self._tree.thinned.add(path)
+            else:
                 first = keys[*path, key].line
                 message = f"{shown_text(key)} stands on line {first} already: keep one of them"
                 self._tree.tell(message, _at(event))

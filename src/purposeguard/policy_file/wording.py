@@ -15,7 +15,7 @@ from purposeguard.policy.document import (
 )
 from purposeguard.policy.names import MAX_KEY_LENGTH, nearest
 from purposeguard.policy.problems import Path, Problem
-from purposeguard.policy_file.tree import shown_text
+from purposeguard.policy_file.tree import Tree, shown_text
 
 _KEY_MARK = "[key]"
 """What pydantic puts behind the path of a mapping's key."""
@@ -45,12 +45,21 @@ _WANTED = {
 }
 
 
-def problems_of(error: ValidationError) -> Iterator[Problem]:
-    """Yield a problem for everything that the schema has found."""
+def problems_of(error: ValidationError, tree: Tree) -> Iterator[Problem]:
+    """Yield a problem for everything that the schema has found and the tree hasn't told."""
     for details in error.errors(include_url=False):
         path, on_key = place_of(details)
         on_key = on_key or details["type"] == "extra_forbidden"
-        yield Problem(_message(details, path, on_key), path, on_key=on_key)
+        if not _is_told(details, path[:-1] if on_key else path, tree):
+            yield Problem(_message(details, path, on_key), path, on_key=on_key)
+
+
+def _is_told(details: ErrorDetails, path: Path, tree: Tree) -> bool:
+    if details["type"] == "missing" and path[:-1] in tree.thinned:
+        return True
+    if details["type"] == "too_short" and (details["input"] or path in tree.thinned):
+        return True  # pydantic counts only entries that are right
+    return any(path[:length] in tree.spoiled for length in range(len(path) + 1))
 
 
 def place_of(details: ErrorDetails) -> tuple[Path, bool]:

@@ -145,7 +145,7 @@ def sheet_of(policy: Policy) -> Sheet:
     groups = tuple(_groups(policy))
     columns = [column.purpose for group in groups for column in group.columns]
     lines = tuple(_line(policy, category, columns, notes) for category in policy.rows)
-    sections = tuple(_trimmed(section) for section in _sections(policy) if section.rows)
+    sections = (_categories(lines), *_sections(policy))
     return Sheet(
         policy.name,
         policy.version,
@@ -155,7 +155,7 @@ def sheet_of(policy: Policy) -> Sheet:
         groups,
         lines,
         tuple(notes),
-        sections,
+        tuple(_trimmed(section) for section in sections if section.rows),
     )
 
 
@@ -223,9 +223,7 @@ def _square(policy: Policy, row: Row, category: str, purpose: str, notes: dict[s
         for each in lineage
         if each in row.cells
     )
-    hit = (row.prohibitions[each] for each in lineage if each in row.prohibitions)
-    prohibited = next(hit, row.above_prohibited.get(purpose, ()))
-    return Square(category, purpose, grants, prohibited)
+    return Square(category, purpose, grants, row.prohibition(lineage))
 
 
 def _grant(policy: Policy, row: Row, cell: Cell, purpose: str, notes: dict[str, int]) -> Grant:
@@ -245,6 +243,26 @@ def _grant(policy: Policy, row: Row, cell: Cell, purpose: str, notes: dict[str, 
 def _numbered(note: str | None, notes: dict[str, int]) -> int | None:
     """The number of a note, the same one wherever the same words stand."""
     return None if note is None else notes.setdefault(note, len(notes) + 1)
+
+
+def _categories(lines: Iterable[Line]) -> Section:
+    return Section(
+        "categories",
+        "Categories",
+        "Whose data, and which items of it.",
+        ("Category", "Title", "Items", "Data of", "Clauses", "Note"),
+        tuple(
+            (
+                Keys([line.category]),
+                line.title,
+                Keys(line.items),
+                "the customer who entrusts it" if line.entrusted else "the controller",
+                Keys(line.clauses),
+                f"note {line.note}" if line.note else "",
+            )
+            for line in lines
+        ),
+    )
 
 
 def _sections(policy: Policy) -> Iterator[Section]:

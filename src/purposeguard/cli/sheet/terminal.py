@@ -20,6 +20,8 @@ _STYLES = {
     Kind.NONE: "dim",
 }
 
+_UNBOUNDED = 1_000_000
+
 
 def print_sheet(sheet: Sheet, console: Console) -> None:
     """Print the matrix and its cells; other forms hold the rest of the policy."""
@@ -35,7 +37,8 @@ def print_sheet(sheet: Sheet, console: Console) -> None:
 def _print_matrix(sheet: Sheet, console: Console, marks: Mapping[Kind, str]) -> None:
     heads = [line.category for line in sheet.lines]
     matrix = _matrix(sheet, heads, marks)
-    if Measurement.get(console, console.options, matrix).maximum > console.width:
+    unbounded = console.options.update(max_width=_UNBOUNDED)
+    if Measurement.get(console, unbounded, matrix).maximum > console.width:
         numbers = [str(number) for number, _ in enumerate(heads, 1)]
         matrix = _matrix(sheet, numbers, marks)
         for number, line in zip(numbers, sheet.lines, strict=True):
