@@ -80,7 +80,8 @@ def spans(size: Size) -> Iterator[Figure]:
     yield from figures(
         [
             Case("base span in a request's span", lambda: base_span(7), request),
-            Case("guarded call in a request's span", lambda: guarded(7), request, 1, "2", 0.95),
+            Case("the same, the clause as a list of one", lambda: base_with_a_list(7), request),
+            Case("guarded call in a request's span", lambda: guarded(7), request),
         ],
         size,
     )

@@ -117,10 +117,20 @@ def _surroundings(matrix: Matrix, size: Size) -> Iterator[Figure]:
     guard, table = matrix.guard, matrix.table
     hub = guard._hub
     category, purpose = matrix.pairs["granted"][0]
-    ((point, _),) = matrix.prepared([(category, purpose)])
+    ((point, chain),) = matrix.prepared([(category, purpose)])
+    deeper = chain.push(Lease(purpose))
+    point.answer(hub.state, deeper)
     here = inside(guard.purpose(purpose))
     here.run(lambda: attach(set_value("purpose", purpose)))
     access = Access(category, purposes=(purpose,))
+    yield from figures(
+        [
+            Case("dict lookup", lambda: table.decide(category, purpose), here),
+            Case("decide", lambda: chain.prepared(hub.state, point.cache), here),
+            Case("decide, two scopes deep", lambda: deeper.prepared(hub.state, point.cache), here),
+        ],
+        size,
+    )
     yield from figures(
         [
             Case(

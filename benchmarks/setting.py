@@ -97,9 +97,15 @@ def categories(count: int) -> list[str]:
 
 @cache
 def document(rows: int, columns: int, grants: int) -> PolicyDocument:
-    """Return a policy document of that size, its grants spread at random, always the same."""
+    """Return a policy document of that size, its grants spread at random, always the same.
+
+    A few prohibitions, on purposes of their own, make the compiler look for dead grants.
+    """
     chosen = random.Random(0).sample(range(rows * columns), grants)
     names, keys = purposes(columns), categories(rows)
+    prohibitions = [
+        {"category": key, "purpose": "prohibited", "clauses": ["C"]} for key in keys[::10]
+    ]
     matrix: dict[str, dict[str, Any]] = {}
     for cell in chosen:
         row, column = divmod(cell, columns)
@@ -109,9 +115,10 @@ def document(rows: int, columns: int, grants: int) -> PolicyDocument:
             "purposeguard": 1,
             "policy": "benchmark",
             "version": "1",
-            "purposes": {name: {"title": name} for name in names},
+            "purposes": {name: {"title": name} for name in (*names, "prohibited")},
             "categories": {key: {"title": key, "items": ["name", "contact"]} for key in keys},
             "matrix": matrix,
+            "prohibitions": prohibitions,
         }
     )
 

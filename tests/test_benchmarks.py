@@ -12,7 +12,7 @@ ROOT = Path(__file__).parent.parent
 @pytest.mark.parametrize(
     ("part", "budgets"),
     [
-        ("spans", ["2", "4", "4", "4", "6", "2"]),
+        ("spans", ["2", "4", "4", "4", "6"]),
         ("kinds", []),
         ("decisions", ["1"] * 12),
         ("compiling", ["8", "8"]),

@@ -1,8 +1,9 @@
 """Finding subject and customer: among a call's arguments, or as values given to a block."""
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
+from uuid import UUID
 
 from purposeguard.exceptions import UnknownNameError
 from purposeguard.kinds import signature_of
@@ -11,6 +12,11 @@ from purposeguard.stretch import NOBODY, People
 from purposeguard.subjects.keys import identifiers
 
 Selector = str | Callable[[inspect.BoundArguments], object]
+"""Where a decorator finds people: a parameter's name, or a callable over the bound arguments."""
+
+Identifier = str | int | UUID
+Identifiers = Identifier | Collection[Identifier]
+"""Who is named in a block or a check."""
 
 
 def checked(role: str, value: object) -> tuple[object, ...] | None:
@@ -29,7 +35,7 @@ def checked(role: str, value: object) -> tuple[object, ...] | None:
 def _described(value: object) -> str:
     if isinstance(value, list | tuple | set | frozenset):
         return "nobody" if not value else "something that can't name a person"
-    return f"a {type(value).__name__}"
+    return f"an object of type `{type(value).__name__}`"
 
 
 def people_given(subject: object, customer: object) -> People:
@@ -73,7 +79,7 @@ def _selector(
         return given
     if not isinstance(given, str):
         raise UnknownNameError(
-            f"`{role}` of a decorator is a {type(given).__name__}: "
+            f"`{role}` of a decorator is of type `{type(given).__name__}`: "
             "name a parameter, or give a callable over the bound arguments"
         )
     if given not in parameters:

@@ -6,9 +6,9 @@ import inspect
 import sys
 from collections.abc import Callable
 from types import FrameType, TracebackType
-from typing import Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
-from opentelemetry.context import attach, get_current
+from opentelemetry.context import Context, attach, get_current
 
 from purposeguard.arguments import ArgumentReader, people_given
 from purposeguard.exceptions import PurposeGuardError, ScopeError
@@ -20,6 +20,7 @@ from purposeguard.policy.decide import Decision, undecided
 from purposeguard.policy.reasons import Reason
 from purposeguard.scope import (
     EMPTY,
+    Chain,
     Lease,
     Opener,
     chain_in,
@@ -28,7 +29,18 @@ from purposeguard.scope import (
 )
 from purposeguard.stretch import NOBODY, Gate, People, Stretch
 
-T = TypeVar("T")
+if TYPE_CHECKING:
+    from functools import partialmethod
+
+    Guardable = (
+        Callable[..., Any]
+        | property
+        | staticmethod[..., Any]
+        | classmethod[Any, ..., Any]
+        | partialmethod[Any]
+    )
+
+T = TypeVar("T", bound="Guardable")
 
 _YIELDS = inspect.CO_GENERATOR | inspect.CO_ASYNC_GENERATOR
 
@@ -166,8 +178,29 @@ class PurposeScope(_Block):
         return Gate(self._hub, purpose=purpose, root=self._root, people=self._reader(raw))
 
     def __enter__(self) -> None:
-        refused = self._enter(sys._getframe(1))
+        frame = sys._getframe(1)
+        hub = self._hub
+        key = hub.key
+        context = get_current()
+        below = context.get(key, EMPTY)
+        name = self._names.purpose
+        if (
+            type(below) is Chain
+            and self._given is None
+            and self._error is None
+            and not frame.f_code.co_flags & _YIELDS
+            and name in hub.state.purposes
+        ):  # the shortest way; `_enter` does it all
+            chain = below.push(Lease(name, True, self), self._root)
+            values = context.copy()
+            values[key] = chain
+            chain.outside = context
+            chain.inside = inside = Context(values)
+            attach(inside)
+            return
+        refused = self._enter(frame)
         if refused is not None:
+            del name, context  # a traceback must not hold run-time names or inbound headers
             raise refused.take_error()
 
     async def __aenter__(self) -> None:
@@ -208,8 +241,17 @@ class PurposeScope(_Block):
     ) -> None:
         context = get_current()
         key = self._hub.key
+        top = context.get(key)
+        if type(top) is Chain and top.inside is context:
+            lease = top.lease
+            if lease is not None and lease.opener is self and lease.epoch == self.epoch:
+                lease.end()
+                top.inside = None  # no cycle is left behind
+                attach(top.outside)
+                return
         chain = self.found(chain_in(context, key))
         if chain is not None:
+            chain.inside = None
             attach(with_chain(context, key, chain.under))
 
     async def __aexit__(

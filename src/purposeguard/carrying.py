@@ -40,7 +40,7 @@ def carry(hub: Hub, work: T) -> T:
         carried = work
     else:
         raise ScopeError(
-            f"a {type(work).__name__} can't carry a purpose: "
+            f"an object of type `{type(work).__name__}` can't carry a purpose: "
             "give a function, or a coroutine or generator object"
         )
     return carried

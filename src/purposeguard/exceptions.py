@@ -18,7 +18,7 @@ class PolicyError(PurposeGuardError):
     """The policy can't be used. `problems` has all that is wrong, with file, line and column."""
 
     def __init__(self, problems: Sequence[Problem]) -> None:
-        self.problems = tuple(problems)
+        self.problems: tuple[Problem, ...] = tuple(problems)
         super().__init__("\n".join(map(str, self.problems)))
 
     def __reduce__(self) -> tuple[type["PolicyError"], tuple[tuple[Problem, ...]]]:

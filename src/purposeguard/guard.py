@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import AsyncGenerator, Callable, Coroutine, Generator, Mapping
 from dataclasses import dataclass, replace
 from logging import ERROR, INFO, WARNING
 from typing import Any, TypeVar
@@ -11,6 +11,7 @@ from opentelemetry._logs import LoggerProvider
 from opentelemetry.metrics import MeterProvider
 from opentelemetry.trace import TracerProvider
 
+from purposeguard.arguments import Identifiers, Selector
 from purposeguard.blocks import AccessScope, PurposeScope
 from purposeguard.carrying import carry
 from purposeguard.exceptions import (
@@ -33,7 +34,16 @@ from purposeguard.subjects.keys import SubjectKey
 from purposeguard.unguarded import Unguarded, find_unguarded
 from purposeguard.watching import Watch
 
-T = TypeVar("T")
+Work = TypeVar(
+    "Work",
+    bound=Callable[..., Any]
+    | Coroutine[Any, Any, Any]
+    | Generator[Any, Any, Any]
+    | AsyncGenerator[Any, Any],
+)
+
+Items = list[str] | tuple[str, ...] | set[str] | frozenset[str]
+"""Names of items. Nothing wider: a bare text would pass as a collection of its letters."""
 
 _TOLD = 20
 """How many problems or missing names the text of an event lists."""
@@ -80,7 +90,11 @@ class Guard:
         meter_provider: MeterProvider | None = None,
     ) -> None:
         parsed = modes_for(mode, modes)
-        self._modes = modes
+        if actor is not None and not callable(actor):
+            raise UnknownNameError("`actor` can't be called: give a function that says who acts")
+        if service is not None and exact(service) is None:
+            raise UnknownNameError("`service` is no text: name this service")
+        self._modes = None if modes is None else dict(modes)
         self._loading = Lock()
         self._hub = Hub(
             State(None, parsed),
@@ -98,13 +112,13 @@ class Guard:
         self,
         category: str,
         *,
-        items: Iterable[str] | None = None,
+        items: Items | None = None,
         purpose: str | None = None,
         operation: str | None = None,
         recipient: str | None = None,
         source: str | None = None,
-        subject: object = None,
-        customer: object = None,
+        subject: Selector | Identifiers | None = None,
+        customer: Selector | Identifiers | None = None,
     ) -> AccessScope:
         """Mark what is touched: a decorator for functions, methods and properties, or a block.
 
@@ -132,8 +146,8 @@ class Guard:
         *,
         root: bool = False,
         across_yield: bool = False,
-        subject: object = None,
-        customer: object = None,
+        subject: Selector | Identifiers | None = None,
+        customer: Selector | Identifiers | None = None,
     ) -> PurposeScope:
         """Declare why: a decorator for functions, or a block.
 
@@ -162,13 +176,13 @@ class Guard:
         self,
         category: str,
         *,
-        items: Iterable[str] | None = None,
+        items: Items | None = None,
         purpose: str | None = None,
         operation: str | None = None,
         recipient: str | None = None,
         source: str | None = None,
-        subject: object = None,
-        customer: object = None,
+        subject: Identifiers | None = None,
+        customer: Identifiers | None = None,
     ) -> Decision:
         """Judge and record an access where there is no call to wrap. Raises as a block does."""
         scope = self.access(
@@ -206,7 +220,7 @@ class Guard:
             ).permitted
         )
 
-    def carry(self, work: T) -> T:
+    def carry(self, work: Work) -> Work:
         """Hand the purposes in force over to work that runs elsewhere or later.
 
         Takes functions, coroutine functions, generator functions, and coroutine and generator

@@ -73,7 +73,7 @@ def _refuse_unguardable(target: Any) -> None:
     if not callable(target):
         below = "put the guard on the function itself, below the decorator that made it"
         fix = below if hasattr(target, "__get__") else "decorate a function, method or property"
-        raise ScopeError(f"a {kind} can't be guarded: {fix}")
+        raise ScopeError(f"an object of type `{kind}` can't be guarded: {fix}")
     if _is_context_manager(target):
         raise ScopeError(
             "the body of a context manager runs after the call that makes it: "
@@ -81,8 +81,9 @@ def _refuse_unguardable(target: Any) -> None:
         )
     others = _other_ways_in(target)
     if others:
+        ways = ", ".join(f"`{name}`" for name in others)
         raise ScopeError(
-            f"a {kind} can also be reached through {', '.join(f'`{name}`' for name in others)}: "
+            f"an object of type `{kind}` can also be reached through {ways}: "
             "put the guard on the function itself, below the decorator that made it"
         )
 
@@ -323,19 +324,22 @@ def _drive(generator: Any, stretch: Stretch) -> Generator[Any, Any, Any]:
             stretch.finish()
 
 
-_drive_awaitable = types.coroutine(_drive)
+# `types.coroutine` marks the function that it is given, so it is given one of its own.
+_drive_awaitable = types.coroutine(FunctionType(_drive.__code__, globals(), _drive.__name__))
 
 
 async def _drive_async(generator: Any, stretch: Stretch) -> AsyncGenerator[Any, Any]:
     sent: Any = None
     thrown: BaseException | None = None
+    begun = False
     try:
         while True:
             if not stretch.resume():
                 raise stretch.take_error()
             try:
                 if thrown is None:
-                    value = await generator.asend(sent)
+                    value = await (generator.asend(sent) if begun else _first_step(generator))
+                    begun = True
                 else:
                     error, thrown = thrown, None
                     try:
@@ -364,6 +368,16 @@ async def _drive_async(generator: Any, stretch: Stretch) -> AsyncGenerator[Any, 
             stretch.finish()
 
 
+def _first_step(generator: Any) -> Any:
+    """Begin an async generator unknown to the event loop, which would close it out of scope."""
+    hooks = sys.get_asyncgen_hooks()
+    sys.set_asyncgen_hooks(None, None)
+    try:
+        return generator.asend(None)
+    finally:
+        sys.set_asyncgen_hooks(*hooks)
+
+
 async def _drive_coroutine(coroutine: Any, stretch: Stretch) -> Any:
     if not stretch.resume():
         coroutine.close()
@@ -385,10 +399,17 @@ def _returned(driver: Callable[[Any, Stretch], Any]) -> Callable[[Any, Stretch],
 
     def drive_returned(lazy: Any, stretch: Stretch) -> Any:
         driven = driver(lazy, stretch)
-        weakref.finalize(driven, stretch.finish).atexit = False
+        weakref.finalize(driven, _forget, lazy, stretch).atexit = False
         return driven
 
     return drive_returned
+
+
+def _forget(lazy: Any, stretch: Stretch) -> None:
+    if not stretch.stepped:
+        if not isinstance(lazy, AsyncGeneratorType):
+            lazy.close()
+        stretch.finish()
 
 
 _LAZY: dict[type, Callable[[Any, Stretch], Any]] = {

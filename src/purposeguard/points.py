@@ -6,7 +6,7 @@ the span's attributes and the counter, all ready. A reload swaps the state and w
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -39,10 +39,16 @@ class State:
     policy: Policy | None
     modes: Modes
     outlets: tuple[Outlet, ...] = ()
+    purposes: Mapping[str, object] = field(init=False, repr=False)
+    """The purposes that the policy declares."""
+
+    def __post_init__(self) -> None:
+        """Look the purposes up once."""
+        object.__setattr__(self, "purposes", self.policy.lineages if self.policy else {})
 
     def knows(self, purpose: str) -> bool:
         """Whether the policy in force declares this purpose."""
-        return self.policy is not None and purpose in self.policy.lineages
+        return purpose in self.purposes
 
 
 class Site(NamedTuple):
@@ -123,7 +129,9 @@ def read_names(
         close = nearest(asked, list(Operation))
         known = ", ".join(f"`{each}`" for each in Operation)
         raise UnknownNameError(
-            f"{printable(asked)} is no operation: use one of {known}", printable(asked), close
+            f"{printable(asked)} is no operation: use one of {known}",
+            printable(asked).strip("`"),
+            close,
         )
     named = Names(
         _optional("category", category),
@@ -156,7 +164,7 @@ def _text(kind: str, name: object) -> str:
     text = exact(name)
     if text is None:
         raise UnknownNameError(
-            f"a {kind} is given as {type(name).__name__}: use text or a `StrEnum` member",
+            f"the {kind} is given as `{type(name).__name__}`: use text or a `StrEnum` member",
             type(name).__name__,
         )
     return text
@@ -218,7 +226,11 @@ class Answer:
     def same_as(self, other: "Answer") -> bool:
         """Whether both come to the same: a generator's next step need not record it again."""
         mine, theirs = self.decision, other.decision
-        return (mine.reason, mine.cells, self.blocks) == (theirs.reason, theirs.cells, other.blocks)
+        return self is other or (
+            mine.reason is theirs.reason
+            and self.blocks == other.blocks
+            and set(mine.cells) == set(theirs.cells)
+        )
 
 
 AttributeValue = str | bool | tuple[str, ...]

@@ -175,14 +175,19 @@ class Lease:
         self.epoch = _ENDED
 
 
+_NOWHERE = Context()
+
+
 class Chain:
     """The leases in a context, outermost first, and what was in force before the newest of them."""
 
     __slots__ = (
         "_process",
         "customer",
+        "inside",
         "lease",
         "leases",
+        "outside",
         "signature",
         "stretch",
         "subject",
@@ -208,6 +213,10 @@ class Chain:
         self.subject = subject
         self.customer = customer
         self.stretch = stretch
+        self.inside: Context | None = None
+        """The context that the open block which pushed this chain has made current."""
+        self.outside = _NOWHERE
+        """The context that it was entered in."""
 
     def live(self) -> bool:
         """Whether every lease on the chain is alive, in this process."""
@@ -258,7 +267,8 @@ class Chain:
         purpose = lease.purpose
         if purpose is not None:
             leases = (*leases, lease)
-            signature = signature.declare(purpose, lease.known)
+            # The children are looked at here, since a call costs as much as the rest.
+            signature = signature._children.get(purpose) or signature.declare(purpose, lease.known)
         return Chain(
             leases,
             signature,

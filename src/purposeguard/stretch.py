@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from opentelemetry.context import Context, attach, detach, get_current
 from opentelemetry.trace import Span, get_current_span, set_span_in_context
 
+from purposeguard.evidence.spans import OpenSpan
 from purposeguard.exceptions import PurposeGuardError
 from purposeguard.hub import Hub
 from purposeguard.points import AccessPoint, Answer
@@ -75,9 +76,11 @@ class Gate:
         if answer is None or not answer.permits:
             return None
         answer.count.add()
-        span, inside = hub.spans.opened(answer.span_name, context, answer.attributes)
-        token = None if inside is context else attach(inside)
-        return Passage(self, answer, chain, span, token)
+        passage = Passage(hub.spans, answer.span_name, context, answer.attributes)
+        passage.gate = self
+        passage.answer = answer
+        passage.chain = chain
+        return passage
 
     def prepare(self, args: Any, kwargs: Any) -> "Stretch":
         """Open a stretch that runs later, step by step: judge the call, record only a denial."""
@@ -112,44 +115,26 @@ class CarryGate(Gate):
         return CarriedStretch(self, call)
 
 
-class Passage:
+class Passage(OpenSpan):
     """A call that was let through the shortest way: nothing of its own but a span."""
 
-    __slots__ = ("_answer", "_chain", "_gate", "_span", "_token")
+    __slots__ = ("answer", "chain", "gate")
 
     error = None
-
-    def __init__(
-        self, gate: Gate, answer: Answer, chain: Chain, span: Span | None, token: Any
-    ) -> None:
-        self._gate = gate
-        self._answer = answer
-        self._chain = chain
-        self._span = span
-        self._token = token
+    gate: Gate
+    answer: Answer
+    chain: Chain
 
     def take_error(self) -> PurposeGuardError:
         """Never called: a passage has no error."""
         return PurposeGuardError("a call that was let through has no error")
 
-    def end(self) -> None:
-        """End the span, in the context that the call began in."""
-        if self._token is not None:
-            detach(self._token)
-        span = self._span
-        if span is not None:
-            try:
-                span.end()
-            except Exception:  # noqa: BLE001 - a fault of telemetry changes no decision
-                self._gate.hub.faults.add("spans")
-
     def go_on(self) -> "Stretch":
         """Return a stretch for what the call returned, which runs later."""
-        if self._token is not None:
-            detach(self._token)
-        stretch = Stretch(self._gate, self._chain)
-        stretch.answer = self._answer
-        stretch.span = self._span
+        self.leave()
+        stretch = Stretch(self.gate, self.chain)
+        stretch.answer = self.answer
+        stretch.span = self.span
         return stretch
 
 
@@ -367,6 +352,11 @@ class Stretch:
         self._inside = inside
         self._token = attach(inside)
         return True
+
+    @property
+    def stepped(self) -> bool:
+        """Whether a step has been begun."""
+        return self._consumer is not None
 
     def make_current(self) -> None:
         """Make the stretch current for the call itself, or for clean-up code, with no decision."""

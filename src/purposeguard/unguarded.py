@@ -25,6 +25,8 @@ class Unguarded:
 _RAW = "the raw function behind a guarded one: put the guard below what registered it"
 _CACHED = "a cache around a guarded function answers every later purpose: cache inside the guard"
 _OVERRIDE = "overrides a guarded method without a guard: guard the override"
+_ATOMS = frozenset({str, bytes, int, float, bool, type(None)})
+"""What most of what is looked through is, and what leads nowhere."""
 
 
 def find_unguarded(places: tuple[object, ...]) -> list[Unguarded]:
@@ -50,9 +52,7 @@ def _faults(value: object, raws: set[FunctionType]) -> Iterator[str]:
         yield _RAW
     if isinstance(value, functools.cached_property) and _is_guarded(value.func):
         yield _CACHED
-    if hasattr(type(value), "cache_info") and _is_guarded(
-        getattr(value, "__wrapped__", None)
-    ):
+    if hasattr(type(value), "cache_info") and _is_guarded(getattr(value, "__wrapped__", None)):
         yield _CACHED
 
 
@@ -90,14 +90,14 @@ def _functions_in(value: Any) -> Iterator[FunctionType]:
             yield value
             value = vars(value).get("__wrapped__")
         elif hasattr(type(value), "cache_info"):
-            value = value.__wrapped__
+            value = getattr(value, "__wrapped__", None)
         else:
             return
 
 
 def _overrides(base: type) -> Iterator[Unguarded]:
     guarded = {name for name, value in vars(base).items() if any(map(_is_guarded, _parts(value)))}
-    for sub in _subclasses(base):
+    for sub in _subclasses(base) if guarded else ():
         for name in guarded & vars(sub).keys():
             parts = list(_parts(vars(sub)[name]))
             if parts and not any(map(_is_guarded, parts)):
@@ -127,6 +127,8 @@ def _walk(places: Iterable[object]) -> Iterator[tuple[str, object]]:
     queue: deque[tuple[str, object, int]] = deque((_name(place), place, 0) for place in places)
     while queue:
         name, value, depth = queue.popleft()
+        if type(value) in _ATOMS:
+            continue
         yield name, value
         if id(value) in seen or depth > 5:
             continue

@@ -4,8 +4,6 @@ import json
 import logging
 
 import pytest
-from opentelemetry._logs import NoOpLoggerProvider, SeverityNumber
-
 from evidence_kit import (
     KINDS,
     OTHER,
@@ -16,6 +14,8 @@ from evidence_kit import (
     one_line_json,
     run_script,
 )
+from opentelemetry._logs import NoOpLoggerProvider, SeverityNumber
+
 from purposeguard import AccessDeniedError, Guard, PolicyError, UnknownNameError
 from purposeguard.evidence.events import one_line
 from purposeguard.testing import capture
@@ -182,6 +182,17 @@ def test_whatever_else_gets_into_a_text_it_stays_one_line():
     assert one_line("a\nb\r\x00\u2028\u202e\ud800") == "a\\nb\\r\\x00\\u2028\\u202e\\ud800"
 
 
+def test_a_file_name_can_forge_no_line(caplog, tmp_path):
+    """A policy file whose name holds a line break is refused in one line all the same."""
+    guard = Guard(POLICY)
+    caplog.clear()
+    with pytest.raises(PolicyError):
+        guard.load(tmp_path / "policy\nWARNING all is well.yaml")
+    (line,) = caplog.records
+    assert line.getMessage().isprintable()
+    assert "policy\\nWARNING all is well.yaml" in line.getMessage()
+
+
 def test_a_loaded_policy_is_told_with_what_maps_its_digest():
     """The event maps the digest to name and version, and is told once for the same policy."""
     telemetry = Telemetry()
@@ -232,9 +243,7 @@ def test_a_refused_policy_is_told_with_its_problems(tmp_path):
     *_, event = telemetry.policy_events()
     assert event.severity_number is SeverityNumber.ERROR
     assert event.attributes["purposeguard.policy.status"] == "refused"
-    assert list(event.attributes["purposeguard.problems"]) == list(
-        map(str, refused.value.problems)
-    )
+    assert list(event.attributes["purposeguard.problems"]) == list(map(str, refused.value.problems))
     assert "the last good one stays in force" in event.body
     assert event.body.isprintable()
     assert guard.policy.digest == POLICY.digest

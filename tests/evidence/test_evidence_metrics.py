@@ -6,10 +6,10 @@ import weakref
 from collections import Counter
 
 import pytest
+from evidence_kit import KINDS, POLICY, Telemetry, read_counts, run_script
 from opentelemetry.sdk.metrics import MeterProvider, ObservableCounter
 from opentelemetry.sdk.metrics.export import AggregationTemporality, InMemoryMetricReader
 
-from evidence_kit import KINDS, POLICY, Telemetry, read_counts, run_script
 from purposeguard import Guard
 from purposeguard.evidence.faults import Count
 from purposeguard.testing import capture
@@ -124,7 +124,7 @@ def test_two_guards_on_one_provider_are_one_counter():
 
 
 def test_two_readers_see_the_same_and_deltas_add_up():
-    """Each reader of a provider gets every access, and one that asks for deltas gets differences."""
+    """Each reader of a provider gets every access, one that asks for deltas the differences."""
     whole = InMemoryMetricReader()
     delta = InMemoryMetricReader(
         preferred_temporality={ObservableCounter: AggregationTemporality.DELTA}

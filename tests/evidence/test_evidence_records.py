@@ -12,10 +12,10 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 import pytest
-from hypothesis import given
+from evidence_kit import KINDS, POLICY, SUBJECT_KEY, Telemetry, function_name
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from evidence_kit import KINDS, POLICY, SUBJECT_KEY, Telemetry, function_name
 from purposeguard import (
     AccessDeniedError,
     AccessRecord,
@@ -150,7 +150,7 @@ def test_one_person_has_one_key_whatever_the_type():
     """7, "7" and enum members of them are one person, and so are a UUID and its text."""
     assert len({subjects_of(each) for each in (7, "7", Kind.SEVEN, Number.SEVEN, Loud("7"))}) == 1
     assert subjects_of(PERSON) == subjects_of(str(PERSON))
-    assert len({subjects_of(each) for each in ("7", "07", "7 ", "７", 70, PERSON)}) == 6
+    assert len({subjects_of(each) for each in ("7", "07", "7 ", "\uff17", 70, PERSON)}) == 6
 
 
 def test_kinds_and_keys_tell_people_apart():
@@ -170,6 +170,7 @@ def test_kinds_and_keys_tell_people_apart():
     assert SubjectKey(SUBJECT_KEY).id == buyer.key_id
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.sampled_from(["customer", "subject:a", "subject:b"]), st.text())))
 def test_different_people_have_different_keys(people):
     """The hash is the same for the same kind and text, and for no other."""

@@ -6,6 +6,8 @@ import logging
 import threading
 
 import pytest
+from evidence_kit import Telemetry, run_script
+from evidence_program import run
 from opentelemetry import context
 from opentelemetry._logs import LoggerProvider as AnyLoggerProvider
 from opentelemetry.metrics import MeterProvider as AnyMeterProvider
@@ -23,17 +25,14 @@ from opentelemetry.trace import NoOpTracerProvider, Tracer
 from opentelemetry.trace import TracerProvider as AnyTracerProvider
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
-from evidence_kit import Telemetry, run_script
-from evidence_program import run
 
-
-class Broken(Exception):
+class BrokenError(Exception):
     """What telemetry raises."""
 
 
 def broken(*_, **__):
     """Raise, as broken telemetry does."""
-    raise Broken
+    raise BrokenError
 
 
 class Exporter(SpanExporter):
@@ -146,8 +145,10 @@ def sampler_off(_):
 def unsampled_by_header():
     headers = {"traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00"}
     token = context.attach(TraceContextTextMapPropagator().extract(headers))
-    yield
-    context.detach(token)
+    try:
+        yield
+    finally:
+        context.detach(token)
 
 
 @contextlib.contextmanager
@@ -155,8 +156,14 @@ def unsampled_parent(_):
     telemetry = Telemetry()
     with unsampled_by_header():
         yield telemetry.providers
-    # One thread of the program has no context to inherit the caller's choice from.
-    assert [span.parent for span in telemetry.spans()] == [None]
+    # The program's threads alone have no context to inherit the caller's choice from.
+    assert [span.parent for span in telemetry.spans()] == [None, None]
+
+
+@contextlib.contextmanager
+def odd_spans_in_a_trace(_):
+    with unsampled_by_header():
+        yield {"tracer_provider": OddTracerProvider()}
 
 
 @contextlib.contextmanager
@@ -254,6 +261,7 @@ SETUPS = {
     "raising sampler": (given(**provider(sampler=BrokenSampler())), {"spans"}),
     "raising tracer provider": (given(tracer_provider=BrokenTracerProvider()), {"spans"}),
     "spans that raise": (given(tracer_provider=OddTracerProvider()), {"spans"}),
+    "spans that raise in a trace": (odd_spans_in_a_trace, {"spans"}),
     "raising logger provider": (given(logger_provider=BrokenLoggerProvider()), {"events"}),
     "raising log processor": (
         given(logger_provider=logger_provider(BrokenLogProcessor())),
@@ -354,7 +362,7 @@ def naive(options):
 )
 def test_the_set_ups_break_a_naive_guard(name, monkeypatch):
     """The same broken telemetry reaches the application through a plain OpenTelemetry wrapper."""
-    with SETUPS[name][0](monkeypatch) as options, pytest.raises(Broken):
+    with SETUPS[name][0](monkeypatch) as options, pytest.raises(BrokenError):
         naive(options)
 
 

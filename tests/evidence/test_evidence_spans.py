@@ -1,13 +1,13 @@
-"""Spans: one for each access, with the names of DESIGN and nothing of the application in it."""
+"""Spans: one for each access, with names of data and nothing of the application in it."""
 
 import contextlib
 
 import pytest
+from evidence_kit import KINDS, LATE, POLICY, Telemetry, function_name
 from opentelemetry import trace
 from opentelemetry.sdk.trace.sampling import Decision, Sampler, SamplingResult
 from opentelemetry.trace import SpanKind, StatusCode
 
-from evidence_kit import KINDS, LATE, POLICY, Telemetry, function_name
 from purposeguard import AccessDeniedError, OutOfPurposeError, UndecidedAccessError
 from purposeguard.testing import capture
 
@@ -72,7 +72,9 @@ def test_a_permitted_call_is_one_span_around_the_call(kind, recorded):
         guard.purpose("order.delivery"),
         telemetry.tracer.start_as_current_span("outside") as outside,
     ):
-        assert touch(7) == 7
+        touch(7)
+        telemetry.spans()
+        assert touch(7) == 7  # now prepared: alone it takes the shortest way
         assert trace.get_current_span() is outside
     inside, access, _ = telemetry.all_spans()
     assert (inside.name, access.name) == ("inside", "access buyer")
@@ -94,8 +96,11 @@ def test_a_failing_call_leaves_its_exception_out_of_the_span(kind):
         raise ApplicationError("of the application")
 
     touch = KINDS[kind](guard, body, "buyer")
-    with guard.purpose("order.delivery"), pytest.raises(ApplicationError):
-        touch(7)
+    with guard.purpose("order.delivery"):
+        for _ in range(2):
+            telemetry.spans()
+            with pytest.raises(ApplicationError):
+                touch(7)
     assert not trace.get_current_span().get_span_context().is_valid
     (access,) = telemetry.spans()
     assert dict(access.attributes) == expected(kind)

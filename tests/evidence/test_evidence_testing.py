@@ -3,8 +3,8 @@
 import threading
 
 import pytest
-
 from evidence_kit import OTHER, POLICY, POLICY_TEXT
+
 from purposeguard import (
     AccessDeniedError,
     Guard,
@@ -200,7 +200,9 @@ def test_guarded_calls_follow_the_block(guard):
         yield 1
         yield 2
 
-    lax = parse_policy(POLICY_TEXT.replace("items: [name, history]}", "items: [name, address, history]}"))
+    lax = parse_policy(
+        POLICY_TEXT.replace("items: [name, history]}", "items: [name, address, history]}")
+    )
     with guard.purpose("advice"):
         with pytest.raises(OutOfPurposeError):
             load()

@@ -10,8 +10,8 @@ import sys
 from pathlib import Path
 
 import pytest
-
 from naive import NaiveGuard
+
 from purposeguard import AccessDeniedError, Guard, PurposeGuardError
 from purposeguard.policy_file import parse_policy
 from purposeguard.testing import capture
@@ -64,8 +64,8 @@ def attack(*ways, naive=NaiveGuard, gives=DATA):
     """Make a test of an attack, run once on purposeguard and once on a naive guard.
 
     An attack takes a guard, and one of its `ways` where there are some, and returns what it got.
-    Purposeguard must deny it, with a record of the denial, or refuse it where it is defined. The naive
-    guard must give the data away: else the test could not fail.
+    Purposeguard must deny it, with a record of the denial, or refuse it where it is defined. The
+    naive guard must give the data away: else the test could not fail.
     """
 
     def decorate(attempt):
@@ -118,7 +118,7 @@ def reason_of(call):
 
 
 def python(code, *flags):
-    """Run a program in a process of its own, with this directory importable; return what it said."""
+    """Run a program in a process of its own, which can import from here; return what it said."""
     here = Path(__file__).parent
     paths = os.pathsep.join([str(here), str(here.parent), *filter(None, sys.path)])
     done = subprocess.run(
@@ -126,6 +126,7 @@ def python(code, *flags):
         capture_output=True,
         text=True,
         timeout=120,
+        check=False,
         env={**os.environ, "PYTHONPATH": paths},
     )
     assert done.returncode == 0, done.stderr
@@ -136,3 +137,18 @@ def collected():
     """Collect garbage for good, with what finalizers leave behind."""
     for _ in range(3):
         gc.collect()
+
+
+SHARED = new_guard()
+"""A guard that a spawned process makes again, under the same name."""
+
+
+@SHARED.access("candidate")
+def shared_load():
+    """Hand out the data."""
+    return DATA
+
+
+def reason_in_another_process():
+    """Return the reason for which this process is denied."""
+    return reason_of(shared_load)

@@ -1,6 +1,7 @@
 """The guard that anybody would write first: `functools.wraps`, a ContextVar and a dict.
 
-Attacks are run against it as well, so that every test that guards against one is shown able to fail.
+Attacks are run against it as well, so that each test that guards against one is seen to be able
+to fail.
 """
 
 import contextlib
@@ -50,13 +51,16 @@ class NaiveGuard:
 class TrustingGuard(NaiveGuard):
     """Lets a call go on where its own check fails, "so that a bug here can't break the site"."""
 
+    def allows(self, category):
+        return any(self._purpose.get() == purpose for purpose in self._grants[category])
+
     def access(self, category):
         def decorate(function):
             @functools.wraps(function)
             def wrapper(*args, **kwargs):
                 try:
                     allowed = self.allows(category)
-                except Exception:
+                except Exception:  # noqa: BLE001 - its fault
                     allowed = True
                 if not allowed:
                     raise self._denial(category)
@@ -105,7 +109,7 @@ class UnitingGuard(NaiveGuard):
 
 
 class SteppingGuard(NaiveGuard):
-    """Is a generator itself, so that it fits around generators: nothing is checked before a step."""
+    """Is a generator itself, so that it fits around one: nothing is checked before a step."""
 
     def access(self, category):
         def decorate(function):

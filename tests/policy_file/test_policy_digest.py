@@ -9,7 +9,7 @@ from effort import effort
 from purposeguard.policy.document import PolicyDocument
 from purposeguard.policy_file import parse_policy
 
-SHUFFLES = effort(quick=30, ci=200, full=5_000)
+SHUFFLES = effort(quick=8, ci=100, full=5_000)
 STYLES = ({}, {"default_style": '"'}, {"default_style": "'"}, {"default_flow_style": True})
 
 

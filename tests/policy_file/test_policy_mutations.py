@@ -6,11 +6,22 @@ from collections import Counter
 
 import pytest
 import yaml
-from policy_texts import FULL, SMALL, SMARTHR, as_json, as_yaml, at, full, outcome, paths
+from policy_texts import (
+    FULL,
+    SMALL,
+    SMARTHR,
+    as_json,
+    as_yaml,
+    at,
+    check_words,
+    full,
+    paths,
+    problems_of,
+)
 
 from effort import effort
 
-MUTATIONS = effort(quick=1_200, ci=5_000, full=200_000)
+MUTATIONS = effort(quick=2_000, ci=5_000, full=200_000)
 PARTS = 8
 SMARTHR_TEXT = SMARTHR.read_text("utf-8")
 TEXTS = (SMALL, as_yaml(FULL), as_yaml(FULL), as_json(FULL), as_json(FULL, indent=2))
@@ -81,17 +92,19 @@ VALUES = (
 def by_bytes(chance):
     """Change a few bytes of a policy."""
     content = bytearray(chance.choice(TEXTS).encode())
-    for _ in range(chance.randint(1, 4)):
+    for _ in range(chance.randint(1, 2)):
         start = chance.randrange(len(content))
-        end = start + chance.choice([0, 0, 1, 1, 2, 30])
-        new = chance.choice([b"", bytes([chance.randrange(256)]), *BYTES])
+        end = start + chance.choice([0, 1, 1, 2, 30])
+        new = bytes([chance.randrange(32, 127)])
+        if chance.random() < 0.3:
+            new = chance.choice([b"", bytes([chance.randrange(256)]), *BYTES])
         content[start:end] = new
     return bytes(content)
 
 
 def by_lines(chance):
     """Lose, double, move, swap or indent lines."""
-    lines = chance.choice(TEXTS).split("\n")
+    lines = chance.choice([text for text in TEXTS if "\n" in text]).split("\n")
     for _ in range(chance.randint(1, 3)):
         here, there = (chance.randrange(len(lines) - 1) for _ in range(2))
         match chance.randrange(5):
@@ -105,8 +118,6 @@ def by_lines(chance):
                 lines[here] = chance.choice([" ", "  ", "    "]) + lines[here]
             case 4:
                 lines[here] = lines[here].strip()
-        if len(lines) < 2:
-            break
     return "\n".join(lines)
 
 
@@ -140,9 +151,17 @@ def by_structure(chance):
     return chance.choice([as_yaml, as_json])(data)
 
 
+def is_refused(text):
+    """Whether a policy is refused, with a look at what is said of it."""
+    problems = problems_of(text)
+    check_words(problems)
+    return bool(problems)
+
+
 MUTATORS = (by_bytes, by_lines, by_tokens, by_structure)
 
 
+@pytest.mark.timeout(0)
 @pytest.mark.parametrize("part", range(PARTS))
 def test_a_mutated_policy_is_a_policy_or_an_error(part):
     """Each file loads, or is refused by problems with place and fix."""
@@ -151,14 +170,13 @@ def test_a_mutated_policy_is_a_policy_or_an_error(part):
         mutate = MUTATORS[number // PARTS % len(MUTATORS)]
         text = mutate(random.Random(number))
         try:
-            seen[mutate.__name__, outcome(text) is None] += 1
+            seen[is_refused(text)] += 1
         except Exception as error:
             raise AssertionError(f"mutation {number} by {mutate.__name__}: {text!r}") from error
-    for mutate in MUTATORS:
-        refused = seen[mutate.__name__, True]
-        assert refused > seen[mutate.__name__, False] > 0 or refused < 20, seen
+    assert seen[True] > seen[False] > 0
 
 
+@pytest.mark.timeout(0)
 @pytest.mark.parametrize("part", range(PARTS))
 def test_the_bundled_policy_mutated_is_a_policy_or_an_error(part):
     """The same for a policy of real size, a few tokens of which are exchanged."""
@@ -168,7 +186,7 @@ def test_the_bundled_policy_mutated_is_a_policy_or_an_error(part):
         end = start + chance.choice([0, 1, 40])
         text = SMARTHR_TEXT[:start] + chance.choice(TOKENS) + SMARTHR_TEXT[end:]
         try:
-            outcome(text)
+            is_refused(text)
         except Exception as error:
             raise AssertionError(f"mutation {number}") from error
 
@@ -176,7 +194,7 @@ def test_the_bundled_policy_mutated_is_a_policy_or_an_error(part):
 def test_the_mutations_get_through_a_naive_loader():
     """The mutations bite: `yaml.safe_load` crashes on some with what is no YAML error."""
     stray = set()
-    for number in range(600):
+    for number in range(300):
         text = MUTATORS[number % len(MUTATORS)](random.Random(number))
         try:
             yaml.safe_load(text)["matrix"].items()

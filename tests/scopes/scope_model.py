@@ -65,11 +65,13 @@ class BoomError(Exception):
 class Stepped:
     """A generator, a coroutine or a carried object: what it keeps from its call to its end."""
 
-    def __init__(self, kind: str, spec: Spec, call: tuple[Any, ...], lease: int | None) -> None:
+    def __init__(
+        self, kind: str, spec: Spec, call: tuple[Any, ...], leases: tuple[tuple[int, str], ...]
+    ) -> None:
         self.kind = kind
         self.spec = spec
         self.call = call
-        self.lease = lease
+        self.leases = leases
         self.last: object = None
         self.started = False
         self.over = False
@@ -102,7 +104,7 @@ class Model:
         self.leases = 0
         self.opened: defaultdict[int, list[int]] = defaultdict(list)
         self.stepped: list[Stepped] = []
-        self.carried: list[tuple[Any, ...]] = []
+        self.carried: list[tuple[tuple[int, str], ...] | None] = []
         self.records: list[tuple[str, str]] = []
         self.now: tuple[Frame, ...] = ()
         self.seen: list[str] = []
@@ -140,8 +142,8 @@ class Model:
             self.opened[opener].append(self.leases)
         return self.leases
 
-    def own(self, purpose: str | None, lease: int | None) -> tuple[tuple[int, str], ...]:
-        return () if purpose is None or lease is None else ((lease, purpose),)
+    def own(self, purpose: str | None) -> tuple[tuple[int, str], ...]:
+        return () if purpose is None else ((self.new_lease(), purpose),)
 
     # Moves. Each runs in the context that `at` has made current.
 
@@ -174,10 +176,13 @@ class Model:
             if refused:
                 below = ()
         lease = self.new_lease(scope)
-        force = below if refused else below + self.own(spec.purpose, lease)
+        force = below if refused or spec.purpose is None else (*below, (lease, spec.purpose))
         if spec.category:
+            category = spec.category
+            if refused and category == WRONG_TYPE:
+                category = UNKNOWN_CATEGORY  # a refused scope's names are not looked at again
             try:
-                self.access(spec.category, force)
+                self.access(category, force)
             except RefusedError:
                 self.dead.add(lease)
                 raise
@@ -203,10 +208,15 @@ class Model:
     # Generators and what else runs in steps.
 
     def call_stepped(self, spec: Spec, kind: str) -> None:
-        lease = self.new_lease() if spec.purpose else None
         call = self.force()
-        made = Stepped(kind, spec, call, lease)
-        inside = call + self.own(spec.purpose, lease)
+        if kind == "carried generator":
+            self.carry()
+            handed = self.carried.pop()
+            leases = tuple((self.new_lease(), purpose) for _, purpose in handed or ())
+            self.stepped.append(Stepped(kind, Spec(None), handed, leases))
+            return
+        made = Stepped(kind, spec, call, self.own(spec.purpose))
+        inside = call + made.leases
         if kind == "lazy":
             before = self.now
             try:
@@ -236,12 +246,14 @@ class Model:
 
     def resume(self, made: Stepped) -> tuple[tuple[int, str], ...]:
         """Judge a step in the consumer's context, and return what is in force inside it."""
+        made.started = True
+        if made.kind == "carried generator":
+            return self.handed_over(made.call, made.leases)
         here, spec = self.force(), made.spec
         force = here + tuple(each for each in made.call if each not in here)
         if spec.purpose is None and not (here and made.call):
             force = ()
-        force += self.own(spec.purpose, made.lease)
-        made.started = True
+        force += made.leases
         if spec.category:
             answer = self.reason(spec.category, force)
             if answer != made.last:
@@ -262,14 +274,13 @@ class Model:
 
     def over(self, made: Stepped) -> None:
         made.over = True
-        if made.lease is not None:
-            self.dead.add(made.lease)
+        self.dead.update(lease for lease, _ in made.leases)
 
     def start(self, spec: Spec) -> None:
         """Run a coroutine function as a task up to its first wait."""
-        lease = self.new_lease() if spec.purpose else None
-        force = self.force() + self.own(spec.purpose, lease)
-        made = Stepped("coroutine", spec, force, lease)
+        leases = self.own(spec.purpose)
+        force = self.force() + leases
+        made = Stepped("coroutine", spec, force, leases)
         self.stepped.append(made)
         if spec.category:
             try:
@@ -311,28 +322,26 @@ class Model:
         if any(lease in self.dead for lease, _ in force):
             if self.enforce:
                 raise RefusedError("ScopeError")
-            self.carried.append(())
+            self.carried.append(None)
             return
-        self.carried.append((force,))
+        self.carried.append(force)
 
-    def call_carried(self, handed: Any, inner: Any) -> None:
-        if isinstance(handed, int):
-            handed = self.carried[handed]
+    def handed_over(self, carried: Any, leases: Any) -> Any:
+        """Return what is in force with new leases in place of the carried ones."""
+        if carried is None:
+            return ()
+        return (*(each for each in self.force() if each not in carried), *leases)
+
+    def call_carried(self, which: int, inner: Any) -> None:
+        carried = self.carried[which]
         before = self.now
-        leases: list[int] = []
-        if handed:
-            new = [(self.new_lease(), purpose) for _, purpose in handed[0]]
-            leases = [lease for lease, _ in new]
-            rest = tuple(each for each in self.force() if each not in handed[0])
-            force = (*rest, *new)
-        else:
-            force = ()
-        self.now = (*self.now, Frame(None, None, force))
+        leases = tuple((self.new_lease(), purpose) for _, purpose in carried or ())
+        self.now = (*before, Frame(None, None, self.handed_over(carried, leases)))
         try:
             inner()
         finally:
             self.now = before
-            self.dead.update(leases)
+            self.dead.update(lease for lease, _ in leases)
 
     # Nested blocks and calls, left early or late.
 
@@ -360,7 +369,10 @@ class Model:
                 self.leave(given[0])
         elif kind == "carry":
             self.carry()
-            self.call_carried(self.carried.pop(), inner)
+            try:
+                self.call_carried(-1, inner)
+            finally:
+                self.carried.pop()
         else:
             purpose, root = given
             before = self.now

@@ -1,12 +1,13 @@
-"""Random programs over scopes: lists of whole numbers, read as moves of a model and of the world."""
+"""Random programs over scopes: whole numbers, read as moves of a model and of the world."""
 
+import gc
+import random
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import islice
 from typing import Any, NamedTuple
 
 from hypothesis import strategies as st
-
 from scope_model import UNKNOWN_CATEGORY, WRONG_TYPE, Model, Spec
 from scope_world import Records, Tools, World, in_child
 
@@ -20,8 +21,6 @@ SPECS = (
     Spec(None, "k"),
     Spec("a.b", "l"),
     Spec("a.c", "k"),
-)
-IMSPECS = (
     Spec("a.nope"),
     Spec(WRONG_TYPE, root=True),
     Spec("a", UNKNOWN_CATEGORY),
@@ -29,7 +28,7 @@ IMSPECS = (
     Spec("nope", "k"),
 )
 STEPPED = (Spec("a"), Spec("a.b", "k"), Spec(None, "k"), Spec(None, "l"), Spec("e", "l"))
-KINDS = ("generator", "async generator", "lazy", "coroutine")
+KINDS = ("generator", "async generator", "lazy", "coroutine", "carried generator")
 MOVES = (
     "probe", "probe", "probe", "enter", "enter", "enter", "leave", "leave", "copy", "copy",
     "fresh", "call", "call", "step", "step", "step", "end", "carry", "carried", "nest", "nest",
@@ -37,8 +36,8 @@ MOVES = (
 )  # fmt: skip
 LAYERS = ("block", "block", "call", "call", "carry", "manager", "leave", "in generator")
 
-RARELY = 4
-"""One fork in so many that a program asks for is made."""
+RARELY = 12
+"""One fork in so many that programs ask for is made: they take as long as all the rest."""
 IN_CHILD = 12
 """How many moves a forked child makes."""
 
@@ -74,14 +73,21 @@ class Step(NamedTuple):
     expected: Any
     observed: Any
 
+    def words(self) -> Iterator[str]:
+        """Yield the move's name, and what was observed, in words."""
+        yield self.move.partition("(")[0]
+        if self.move != "fork":
+            yield from (each if type(each) is str else each[1] for each in self.observed)
+
 
 class Both:
     """A model and a world that make the same moves."""
 
-    def __init__(self, tools: Tools, specs: tuple[Spec, ...], records: Records | None) -> None:
-        self.model = Model(specs, enforce=tools.enforce)
-        self.world = World(tools, specs)
-        self.records = records
+    def __init__(self, tools: Tools, records: Records | None) -> None:
+        self.model = Model(SPECS, enforce=tools.enforce)
+        self.recorded = records is not None
+        self.world = World(tools, SPECS, Records() if records is None else records)
+        self.told = 0
 
     def do(self, context: int, name: str, *given: Any) -> Step:
         """Make one move in one context, on both sides."""
@@ -91,11 +97,10 @@ class Both:
             filled = [inside.get(each, each) if type(each) is str else each for each in given]
             seen: list[Any] = list(side.at(context, getattr(side, name), *filled))
             sides.append(seen)
-        if self.records is not None:
-            sides[0] += self.model.records
-            sides[1] += self.records
-            self.model.records.clear()
-            self.records.clear()
+        if self.recorded:
+            sides[0] += self.model.records[self.told :]
+            sides[1] += self.world.records.plain(self.told)
+            self.told = len(self.model.records)
         return Step(f"{name}{given} at {context}", *sides)
 
 
@@ -106,18 +111,48 @@ def inside_carried(side: Any) -> None:
     side.probe("l")
 
 
-def run(program: list[int], tools: Tools, records: Records | None = None) -> Iterator[Step]:
-    """Run a program and yield each move with what was observed.
+class Run:
+    """One run of a program. Going through it makes the moves and yields each with what was seen.
 
-    Records are compared too where a list for them is given.
+    Records are compared too where a list for them is given. `raised` has the guard's own errors,
+    each with how many records there were when it was raised.
     """
-    both = Both(tools, SPECS, records)
-    outlets = () if records is None else (records,)
-    tools.guard._exchange(lambda state: replace(state, outlets=outlets))
-    try:
-        yield from moves(both, Numbers(program), forks=1)
-    finally:
-        both.world.tidy()
+
+    def __init__(self, program: list[int], tools: Tools, records: Records | None = None) -> None:
+        self._program = program
+        self._tools = tools
+        self._records = records
+        self._both = Both(tools, records)
+        self.raised = self._both.world.raised
+
+    def __iter__(self) -> Iterator[Step]:
+        outlets = () if self._records is None else (self._records,)
+        self._tools.guard._exchange(lambda state: replace(state, outlets=outlets))
+        # CPython 3.11 may collect in the middle of `ContextVar.set`, and crashes where a generator
+        # that is collected there sets the same variable.
+        gc.disable()
+        try:
+            yield from moves(self._both, Numbers(self._program), forks=1)
+        finally:
+            self._both.world.tidy()
+            gc.collect(0)
+            gc.enable()
+
+    def difference(self) -> list[Step]:
+        """Return the moves up to the first one that differs, or nothing."""
+        steps: list[Step] = []
+        for step in self:
+            steps.append(step)
+            if step.expected != step.observed:
+                return steps
+        return []
+
+
+def some(many: int) -> Iterator[list[int]]:
+    """Yield that many programs, the same ones each time."""
+    for number in range(many):
+        chance = random.Random(number)
+        yield [chance.randrange(2**24) for _ in range(chance.randrange(5, 45))]
 
 
 def moves(both: Both, numbers: Numbers, forks: int) -> Iterator[Step]:
@@ -144,8 +179,11 @@ def fork(both: Both, numbers: Numbers) -> Step:
         return [tuple(step) for step in islice(moves(both, numbers, forks=0), IN_CHILD)]
 
     steps = in_child(go_on)
-    return Step("fork", [(move, expected) for move, expected, _ in steps],
-                [(move, observed) for move, _, observed in steps])
+    return Step(
+        "fork",
+        [(move, expected) for move, expected, _ in steps],
+        [(move, observed) for move, _, observed in steps],
+    )
 
 
 def chosen(both: Both, numbers: Numbers, kind: str) -> tuple[Any, ...] | None:

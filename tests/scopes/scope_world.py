@@ -14,12 +14,12 @@ from typing import Any
 
 from opentelemetry.sdk._logs import LoggerProvider
 from opentelemetry.sdk.trace import TracerProvider
+from scope_model import CELLS, POLICY, BoomError, Spec
 
 from purposeguard import Guard
 from purposeguard.exceptions import AccessDeniedError, PurposeGuardError
 from purposeguard.policy.document import PolicyDocument
 from purposeguard.policy.matrix import compile_document
-from scope_model import CELLS, POLICY, BoomError, Spec
 
 MATRIX, _ = compile_document(PolicyDocument.model_validate(POLICY))
 LOOP = asyncio.new_event_loop()
@@ -28,10 +28,17 @@ INLINE, THREAD, TASK = range(3)
 
 
 class Records(list[Any]):
-    """An outlet that keeps each record as the model does."""
+    """An outlet that keeps each record."""
 
     def record(self, record: Any) -> None:
-        self.append((record.category if record.category in CELLS else "?", str(record.reason)))
+        self.append(record)
+
+    def plain(self, start: int) -> list[tuple[str, str]]:
+        """Return them from a place on, as the model has them."""
+        return [
+            (each.category if each.category in CELLS else "?", str(each.reason))
+            for each in self[start:]
+        ]
 
 
 class Tools:
@@ -84,8 +91,9 @@ def by_hand(awaitable: Any) -> Any:
 class World:
     """Does the moves of the model for real and answers with what was observed."""
 
-    def __init__(self, tools: Tools, specs: tuple[Spec, ...]) -> None:
+    def __init__(self, tools: Tools, specs: tuple[Spec, ...], records: Records) -> None:
         self.tools = tools
+        self.records = records
         self.guard = tools.guard
         self.scopes = [self._scope(spec) for spec in specs]
         self.contexts: list[tuple[int, contextvars.Context]] = [(INLINE, contextvars.Context())]
@@ -94,6 +102,7 @@ class World:
         self.kinds = itertools.cycle((THREAD, TASK, INLINE))
         self.in_child = False
         self.seen: list[str] = []
+        self.raised: list[Any] = []
 
     def _scope(self, spec: Spec) -> Any:
         if spec.category is not None:
@@ -108,10 +117,8 @@ class World:
         def do() -> None:
             try:
                 move(*given)
-            except AccessDeniedError as error:
-                self.seen.append(str(error.decision.reason))
             except PurposeGuardError as error:
-                self.seen.append(type(error).__name__)
+                self.refused(error)
             except BoomError:
                 self.seen.append("boom")
 
@@ -139,10 +146,16 @@ class World:
                 _ = self.tools.holders[category].value
             else:
                 by_hand(self.tools.read_soon[category]())
-        except AccessDeniedError as error:
-            self.seen.append(str(error.decision.reason))
+        except PurposeGuardError as error:
+            self.refused(error)
         else:
             self.seen.append("went through")
+
+    def refused(self, error: PurposeGuardError) -> None:
+        """Note an error of the guard's own."""
+        denied = isinstance(error, AccessDeniedError)
+        self.seen.append(str(error.decision.reason) if denied else type(error).__name__)
+        self.raised.append((type(error).__name__, len(self.records)))
 
     def enter(self, scope: int, how: int = 0) -> None:
         if how:
@@ -180,6 +193,9 @@ class World:
             self.probe("k")
             return steps()
 
+        if kind == "carried generator":
+            self.stepped.append(self.guard.carry(steps()))
+            return
         function = {"generator": steps, "async generator": steps_soon, "lazy": lazily}[kind]
         self.stepped.append(self.tools.decorated(spec, function)())
 
@@ -342,11 +358,11 @@ def in_child(work: Any) -> Any:
             answer = work()
         except BaseException:  # noqa: BLE001 - the parent tells it
             answer = traceback.format_exc()
-        with open(writing, "wb") as pipe:
+        with os.fdopen(writing, "wb") as pipe:
             pickle.dump(answer, pipe)
         os._exit(0)
     os.close(writing)
-    with open(reading, "rb") as pipe:
+    with os.fdopen(reading, "rb") as pipe:
         answer = pickle.load(pipe)
     os.waitpid(child, 0)
     if isinstance(answer, str):

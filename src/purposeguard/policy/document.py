@@ -56,7 +56,7 @@ def _day(value: object) -> object:
 CLAUSE_FORM = r"^[^\r\n]+$"
 CURRENCY_FORM = r"^[A-Z]{3}$"
 DAY_FORM = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
-PERIOD_FORM = r"^P([0-9]{1,4}Y)?([0-9]{1,4}M)?([0-9]{1,5}D)?$"
+PERIOD_FORM = r"^P([0-9]{1,4}Y([0-9]{1,4}M)?([0-9]{1,5}D)?|[0-9]{1,4}M([0-9]{1,5}D)?|[0-9]{1,5}D)$"
 
 _KEY = f"^{KEY_FORM}$"
 _PURPOSE_KEY = f"^{PURPOSE_FORM}$"
@@ -86,7 +86,7 @@ Truth = Annotated[bool, Field(strict=True), BeforeValidator(_truth)]
 Day = Annotated[
     date, BeforeValidator(_day), Field(strict=True, json_schema_extra={"pattern": DAY_FORM})
 ]
-Period = Annotated[str, StringConstraints(pattern=PERIOD_FORM, min_length=3)]
+Period = Annotated[str, StringConstraints(pattern=PERIOD_FORM)]
 
 
 class _Part(BaseModel):
@@ -292,20 +292,24 @@ class PolicyDocument(_Part):
         Comments, quoting, the order of keys and the order in lists don't matter. The canonical form
         is RFC 8785 JSON, which for our ASCII keys and integers is sorted, compact UTF-8 JSON.
         """
-        canonical = _canonical(self.model_dump(mode="json"))
-        return hashlib.sha256(_dump(canonical).encode()).hexdigest()
+        content = self.model_dump(mode="json", exclude_none=True)
+        _put_in_order(content)
+        return hashlib.sha256(_dump(content).encode()).hexdigest()
 
 
-def _dump(value: object) -> str:
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+_dump = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode
 
 
-def _canonical(value: object) -> object:
+def _put_in_order(value: object) -> None:
+    """Sort every list, innermost first."""
     if isinstance(value, dict):
-        return {key: _canonical(entry) for key, entry in value.items()}
-    if isinstance(value, list):
-        return sorted((_canonical(entry) for entry in value), key=_dump)
-    return value
+        for entry in value.values():
+            _put_in_order(entry)
+    elif isinstance(value, list):
+        for entry in value:
+            _put_in_order(entry)
+        if len(value) > 1:
+            value.sort(key=_dump)
 
 
 def json_schema() -> dict[str, Any]:

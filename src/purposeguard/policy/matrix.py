@@ -130,7 +130,8 @@ def compile_document(document: PolicyDocument) -> tuple[Policy | None, tuple[Pro
 
     Warnings come back in either case.
     """
-    problems = tuple(_problems(document))
+    rows = _rows(document)
+    problems = tuple(_problems(document, rows))
     if any(problem.severity is Severity.ERROR for problem in problems):
         return None, problems
     lineages = {purpose: (purpose, *parents(purpose)) for purpose in document.purposes}
@@ -140,7 +141,7 @@ def compile_document(document: PolicyDocument) -> tuple[Policy | None, tuple[Pro
         version=document.version,
         digest=document.digest(),
         lineages=MappingProxyType(lineages),
-        rows=MappingProxyType(_rows(document)),
+        rows=MappingProxyType(rows),
         recipients=MappingProxyType(_recipients(document)),
         sources=MappingProxyType(
             {key: Source(entry.clauses, entry.needs) for key, entry in document.sources.items()}
@@ -299,7 +300,7 @@ def _warning(message: str, path: Path, *, on_key: bool = True) -> Problem:
     return Problem(message, path, Severity.WARNING, on_key=on_key)
 
 
-def _problems(document: PolicyDocument) -> Iterator[Problem]:
+def _problems(document: PolicyDocument, rows: Mapping[str, Row]) -> Iterator[Problem]:
     names = _Names(document)
     for purpose in document.purposes:
         yield from (
@@ -313,6 +314,7 @@ def _problems(document: PolicyDocument) -> Iterator[Problem]:
             if above not in document.purposes
         )
     yield from _matrix_problems(document, names)
+    yield from _dead_grants(document, rows)
     yield from _recipient_problems(document, names)
     yield from _condition_problems(document, names)
 
@@ -331,15 +333,13 @@ def _matrix_problems(document: PolicyDocument, names: _Names) -> Iterator[Proble
         place: Path = ("prohibitions", position)
         yield from names.check_one("category", entry.category, (*place, "category"))
         yield from names.check_one("purpose", entry.purpose, (*place, "purpose"))
-    yield from _dead_grants(document)
 
 
-def _dead_grants(document: PolicyDocument) -> Iterator[Problem]:
+def _dead_grants(document: PolicyDocument, rows: Mapping[str, Row]) -> Iterator[Problem]:
     """Yield a warning for each cell that a prohibition empties."""
-    rows = _rows(document)
     for category, cells in document.matrix.items():
         row = rows.get(category)
-        if row is None:
+        if row is None or not row.prohibitions:
             continue
         for purpose in cells:
             clauses = row.prohibition((purpose, *parents(purpose)))

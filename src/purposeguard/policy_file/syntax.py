@@ -24,13 +24,8 @@ _YAML_FAULTS = {
         "a key can't stand here: line it up with the keys that it belongs to, "
         "or put a text that holds `: ` in quotes"
     ),
-    "could not find expected ':'": "a key with no `:` behind it: write `key: value`",
     "expected <block end>": "this is not in line with what it belongs to: indent it alike",
     "expected the node content": "a value is missing here: give one",
-    "expected ',' or ']'": "a list has no `]` or `,` before this: add it",
-    "expected ',' or '}'": "a group of keys has no `}` or `,` before this: add it",
-    "found unexpected end of stream": "a quoted text is not closed before this: add its quote",
-    "found unexpected document separator": "a quoted text is not closed before this: add its quote",
     "cannot start any token": "a text can't begin with this character: put it in quotes",
     "found unknown escape character": "this escape is none of YAML's: correct it",
     "expected escape sequence": "this escape lacks digits: correct it",
@@ -39,6 +34,19 @@ _YAML_FAULTS = {
     "expected '<document start>'": "the policy ends before this: take the rest out",
 }
 """What PyYAML's parser says, in a policy author's words."""
+
+_YAML_FAULTS_FROM = {
+    "could not find expected ':'": "this key has no `:` behind it: write `key: value`",
+    "expected ',' or ']'": (
+        "this list has no `,` or `]` before line {line}, column {column}: add it"
+    ),
+    "expected ',' or '}'": (
+        "this group of keys has no `,` or `}}` before line {line}, column {column}: add it"
+    ),
+    "found unexpected end of stream": "this quoted text is not closed: add its quote",
+    "found unexpected document separator": "this quoted text is not closed: add its quote",
+}
+"""The same for faults that are told where what isn't closed begins."""
 
 _YAML_FAULT = "this can't be read: correct it, or put it in quotes"
 
@@ -81,14 +89,23 @@ def _yaml_events(text: str) -> Iterator[Event]:
         while loader.check_event():
             yield loader.get_event()  # type: ignore[no-untyped-call]
     except yaml.MarkedYAMLError as error:
-        told = str(error.problem)
-        message = next((_YAML_FAULTS[each] for each in _YAML_FAULTS if each in told), _YAML_FAULT)
-        mark = error.problem_mark or error.context_mark or loader.get_mark()
-        raise Unreadable(message, mark.line + 1, mark.column + 1) from None
+        raise _yaml_fault(error, loader.get_mark()) from None
     except (yaml.YAMLError, ValueError, OverflowError, IndexError, AttributeError):
         # PyYAML's pure parser lets some of these through for malformed input.
         mark = loader.get_mark()
         raise Unreadable(_YAML_FAULT, mark.line + 1, mark.column + 1) from None
+
+
+def _yaml_fault(error: yaml.MarkedYAMLError, reached: yaml.Mark) -> Unreadable:
+    mark = error.problem_mark or reached
+    line, column, told = mark.line + 1, mark.column + 1, str(error.problem)
+    begun = error.context_mark
+    for words, message in _YAML_FAULTS_FROM.items():
+        if words in told and begun:
+            filled = message.format(line=line, column=column)
+            return Unreadable(filled, begun.line + 1, begun.column + 1)
+    message = next((_YAML_FAULTS[each] for each in _YAML_FAULTS if each in told), _YAML_FAULT)
+    return Unreadable(message, line, column)
 
 
 def _json_events(text: str) -> Iterator[Event]:

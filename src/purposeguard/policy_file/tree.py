@@ -161,9 +161,7 @@ class _Builder:
     def _mapping(self, events: Iterator[Event], path: Path) -> dict[str, Any]:
         mapping: dict[str, Any] = {}
         keys = self._tree.keys
-        for event in events:
-            if isinstance(event, CollectionEndEvent):
-                break
+        while not isinstance(event := next(events), CollectionEndEvent):
             key = self._key(event, events, path)
             if key is not None and key not in mapping:
                 at = (*path, key)
@@ -201,9 +199,7 @@ class _Builder:
     def _list(self, events: Iterator[Event], path: Path) -> list[Any]:
         entries: list[Any] = []
         texts: set[str] = set()
-        for event in events:
-            if isinstance(event, CollectionEndEvent):
-                break
+        while not isinstance(event := next(events), CollectionEndEvent):
             entry = self._node(event, events, (*path, len(entries)))
             if isinstance(entry, str):
                 if entry in texts:

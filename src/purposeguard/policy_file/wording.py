@@ -126,9 +126,5 @@ def _inside(kind: Any, step: str | int) -> Any:
 
 
 def _bare(annotation: Any) -> Any:
-    """The type that matters in `Annotated[…]` and in `… | None`."""
-    while hasattr(annotation, "__metadata__"):
-        annotation = annotation.__origin__
-    if isinstance(annotation, UnionType):
-        return _bare(get_args(annotation)[0])
-    return annotation
+    """The type that matters in `… | None`."""
+    return get_args(annotation)[0] if isinstance(annotation, UnionType) else annotation

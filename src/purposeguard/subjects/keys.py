@@ -11,12 +11,17 @@ class SubjectKey:
     """Makes keyed hashes (BLAKE2b, 32 hex digits) of people, customers and actors.
 
     The hash covers what the value is the identifier of, so that candidate 7 and customer 7 differ,
-    and its text, so that 7 and "7" are the same. Raises ValueError for a key under 16 bytes.
+    and its text, so that 7 and "7" are the same. Raises ValueError for a key under 16 bytes, and
+    TypeError for what is no bytes.
     """
 
     __slots__ = ("_key", "id")
 
     def __init__(self, key: bytes) -> None:
+        if not isinstance(key, bytes):
+            raise TypeError(
+                "the subject key is no bytes: use for example `secrets.token_bytes(32)`"
+            )
         if len(key) < _MINIMUM_KEY_BYTES:
             raise ValueError(
                 f"the subject key has {len(key)} bytes: use at least {_MINIMUM_KEY_BYTES}, "
