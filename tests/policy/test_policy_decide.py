@@ -445,6 +445,32 @@ def test_a_ground_saves_the_look_up():
     assert decide(ladder.POLICY, access, Evidence(findings)).reason is Reason.GRANTED_BY_GROUND
 
 
+def grounded(recipient, **given):
+    """Return the reason for giving a recipient data on a ground that lifts a consent."""
+    policy = cells(care={})
+    lab = {"kind": "third_party", "clauses": ["lab"], "members": [{"key": "lab_north"}]}
+    policy["recipients"] = {"lab": {**lab, "to": {"patient": {"needs": ["consent_customer"]}}}}
+    policy["sources"] = {"trader": {"clauses": ["s"], "needs": ["consent_customer"]}}
+    lift = {"needs": ["consent_customer"], "recipients": ["lab"], "categories": ["patient"]}
+    policy["grounds"] = {"court": {"title": "g", "clauses": ["g"], "lifts": [lift]}}
+    known = evidence(consent_customer="missing")
+    return judged(
+        *(policy, "care"), recipient=recipient, grounds=("court",), known=known, **given
+    ).reason
+
+
+def test_a_ground_for_a_class_is_one_for_its_members():
+    """A deployment lists members under the class that the ground names."""
+    assert grounded("lab") is Reason.GRANTED_BY_GROUND
+    assert grounded("lab_north") is Reason.GRANTED_BY_GROUND
+
+
+def test_a_ground_lifts_no_consent_of_the_source():
+    """Data collected for a recipient on a ground still need the consent to have been obtained."""
+    collected = {"operation": "collect", "source": "trader"}
+    assert grounded("lab", **collected) is Reason.GROUND_NOT_ACCEPTED
+
+
 def test_a_ground_that_is_not_needed_is_ignored():
     """With the consent on record the access is granted by that."""
     access = Access(
