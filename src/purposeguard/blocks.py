@@ -20,6 +20,7 @@ from purposeguard.policy.decide import Decision, undecided
 from purposeguard.policy.reasons import Reason
 from purposeguard.scope import (
     EMPTY,
+    NOWHERE,
     Chain,
     Lease,
     Opener,
@@ -246,8 +247,9 @@ class PurposeScope(_Block):
             lease = top.lease
             if lease is not None and lease.opener is self and lease.epoch == self.epoch:
                 lease.end()
-                top.inside = None  # no cycle is left behind
                 attach(top.outside)
+                top.inside = None  # no cycle is left behind, and no context kept
+                top.outside = NOWHERE
                 return
         chain = self.found(chain_in(context, key))
         if chain is not None:
@@ -354,6 +356,7 @@ class AccessScope(_Block):
             stretch.fail()
         stretch.start(get_current())
         if stretch.error is None:
+            stretch.chain.stretch = stretch
             self._open[id(stretch)] = stretch
         return stretch
 
@@ -370,6 +373,7 @@ class AccessScope(_Block):
                 self._open.popitem()[1].finish()
             return
         stretch.leave()
+        stretch.forget()
         self._open.pop(id(stretch), None)
 
     async def __aexit__(

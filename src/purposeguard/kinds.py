@@ -14,9 +14,11 @@ import sys
 import types
 import weakref
 from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
+from contextvars import copy_context
 from types import AsyncGeneratorType, CoroutineType, FunctionType, GeneratorType
 from typing import Any
 
+from purposeguard.collecting import by_the_collector
 from purposeguard.exceptions import ScopeError
 from purposeguard.stretch import Gate, Stretch
 
@@ -316,12 +318,19 @@ def _drive(generator: Any, stretch: Stretch) -> Generator[Any, Any, Any]:
                 thrown = error
             value = None
     finally:
-        try:
-            stretch.make_current()
-            generator.close()
-        finally:
-            stretch.suspend()
-            stretch.finish()
+        if by_the_collector():
+            copy_context().run(_close, generator, stretch)
+        else:
+            _close(generator, stretch)
+
+
+def _close(generator: Any, stretch: Stretch) -> None:
+    try:
+        stretch.make_current()
+        generator.close()
+    finally:
+        stretch.suspend()
+        stretch.finish()
 
 
 # `types.coroutine` marks the function that it is given, so it is given one of its own.

@@ -13,6 +13,9 @@ from opentelemetry.context import Context, create_key, get_current
 
 T = TypeVar("T")
 
+_LONG = 64
+"""How many blocks, open or ended, a chain may go back over before the ended ones are dropped."""
+
 _INTERNED_LIMIT = 10_000
 """How many signatures are kept for reuse; the ones beyond it are made anew each time."""
 
@@ -174,8 +177,12 @@ class Lease:
         """Kill the lease, and with it every chain that it is on."""
         self.epoch = _ENDED
 
+    def live(self) -> bool:
+        """Whether the lease is alive, in this process."""
+        return self.epoch == self.opener.epoch and self.process is _here
 
-_NOWHERE = Context()
+
+NOWHERE = Context()
 
 
 class Chain:
@@ -203,7 +210,6 @@ class Chain:
         under: "Chain | None" = None,
         subject: object = None,
         customer: object = None,
-        stretch: Any = None,
     ) -> None:
         self.leases = leases
         self.signature = signature
@@ -212,10 +218,11 @@ class Chain:
         self.under = under
         self.subject = subject
         self.customer = customer
-        self.stretch = stretch
+        self.stretch: Any = None
+        """The stretch of the access block that pushed this chain."""
         self.inside: Context | None = None
         """The context that the open block which pushed this chain has made current."""
-        self.outside = _NOWHERE
+        self.outside = NOWHERE
         """The context that it was entered in."""
 
     def live(self) -> bool:
@@ -255,10 +262,12 @@ class Chain:
         root: bool = False,
         subject: object = None,
         customer: object = None,
-        stretch: Any = None,
     ) -> "Chain":
         """Return the chain with a lease on top, or, as a root, with that lease alone."""
-        below = EMPTY if root else self
+        base = self
+        if base.lease is not None and base.lease.epoch == _ENDED:
+            base = base.shortened()
+        below = EMPTY if root else base
         leases = below.leases
         signature = _ROOT if root else below.signature
         process = lease.process
@@ -274,11 +283,31 @@ class Chain:
             signature,
             process,
             lease,
-            self,
+            base,
             below.subject if subject is None else subject,
             below.customer if customer is None else customer,
-            stretch,
         )
+
+    def shortened(self) -> "Chain":
+        """Return a chain that stands for this one, whose block has ended, without ended blocks.
+
+        Work that schedules its successor from inside a block hands the ended block on each time.
+        Only a long chain is shortened: on a short one, an ended block that is left once more, from
+        a copied context, is found.
+        """
+        chain: Chain | None = self
+        for _ in range(_LONG):
+            chain = chain and chain.under
+        if chain is None:
+            return self
+        base: Chain = self
+        while base.under is not None and not (base.lease.live() if base.lease else base.live()):
+            base = base.under
+        dead = next((lease for lease in self.leases if not lease.live()), None)
+        if dead is None:
+            return base
+        signature, process = self.signature, dead.process
+        return Chain((dead,), signature, process, dead, base, self.subject, self.customer)
 
     def undeclared(self) -> "Chain":
         """Return the chain of a step in which one side declares nothing."""
@@ -297,10 +326,10 @@ class Chain:
             return self
         subject = self.subject if other.subject is None else other.subject
         customer = self.customer if other.customer is None else other.customer
-        return self._with(added, other.signature.carried, subject, customer)
+        return self._with(added, self, other.signature.carried, subject, customer)
 
     def _with(
-        self, added: list[Lease], carried: bool, subject: object, customer: object
+        self, added: list[Lease], under: "Chain", carried: bool, subject: object, customer: object
     ) -> "Chain":
         signature = self.signature
         for lease in added:
@@ -309,7 +338,7 @@ class Chain:
             signature = signature.as_carried()
         leases = (*self.leases, *added)
         process = next((each.process for each in leases if each.process is not _here), _here)
-        return Chain(leases, signature, process, None, self, subject, customer)
+        return Chain(leases, signature, process, None, under, subject, customer)
 
     def renewed(self, carried: "Chain", leases: tuple[Lease, ...]) -> "Chain":
         """Return this chain with new `leases` in place of the ones that were carried.
@@ -317,10 +346,11 @@ class Chain:
         What else is on it stays, must be live, and intersects.
         """
         rest = [lease for lease in self.leases if lease not in carried.leases]
-        base = Chain((), _ROOT if carried.signature.root else UNDECLARED, _here, None, self)
+        signature = _ROOT if carried.signature.root else UNDECLARED
+        base = Chain((), signature, _here)
         subject = self.subject if carried.subject is None else carried.subject
         customer = self.customer if carried.customer is None else carried.customer
-        return base._with([*rest, *leases], True, subject, customer)
+        return base._with([*rest, *leases], self.shortened(), True, subject, customer)
 
 
 EMPTY = Chain((), UNDECLARED, _here)

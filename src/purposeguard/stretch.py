@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from opentelemetry.context import Context, attach, detach, get_current
 from opentelemetry.trace import Span, get_current_span, set_span_in_context
 
+from purposeguard.collecting import by_the_collector
 from purposeguard.evidence.spans import OpenSpan
 from purposeguard.exceptions import PurposeGuardError
 from purposeguard.hub import Hub
@@ -177,9 +178,7 @@ class Stretch:
         if self.lease is None:
             return below
         subject, customer = self.people
-        return below.push(
-            self.lease, self._gate.root, subject=subject, customer=customer, stretch=self
-        )
+        return below.push(self.lease, self._gate.root, subject, customer)
 
     def take_error(self) -> PurposeGuardError:
         """Return the error and forget it, so that no frame keeps it in a cycle."""
@@ -292,8 +291,19 @@ class Stretch:
 
     def leave(self) -> None:
         """Close what `start` opened, in whatever context the end comes."""
-        self.suspend_anywhere()
+        if not by_the_collector():  # its context is that of whoever it has interrupted
+            self.suspend_anywhere()
         self.finish()
+
+    def forget(self) -> None:
+        """Keep of the context before only what leaving a block once more, elsewhere, needs.
+
+        Work that schedules its successor from inside a block would keep every context else.
+        """
+        if self._before is not None:
+            outside = with_chain(Context(), self._gate.hub.key, self.chain.under)
+            self._before = set_span_in_context(get_current_span(self._before), outside)
+            self._inside = None
 
     def _unwind(self, current: Context, before: Context) -> None:
         """Take this stretch, and it alone, out of a context that has changed since it began."""

@@ -316,6 +316,44 @@ def test_a_child_forked_during_a_reload_does_it_itself(path):
     assert (done.returncode, done.stderr) == (0, "")
 
 
+LOCKED = """
+    import logging, os, sys, threading, time
+    from pathlib import Path
+    from purposeguard import Guard
+
+    path, telling = Path(sys.argv[1]), threading.Event()
+    text = path.read_text()
+
+    class Slow(logging.Handler):
+        def emit(self, record):
+            telling.set()
+            time.sleep(1)
+
+    guard = Guard(path)
+    logging.getLogger("purposeguard").addHandler(Slow())
+    watch = guard.watch(0.02)
+    path.write_text("oops")
+    telling.wait(30)  # the thread is inside `guard.load`
+    child = os.fork()
+    if child == 0:
+        path.write_text(text.replace('"1"', '"2"'))
+        end = time.monotonic() + 30
+        while guard.policy.version != "2":
+            if time.monotonic() > end:
+                os._exit(1)
+            time.sleep(0.005)
+        os._exit(0)
+    sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+
+
+def test_a_child_forked_while_a_policy_is_loaded_can_load(path):
+    """The lock that the parent's thread held at that moment is free in the child."""
+    command = [sys.executable, "-W", "ignore", "-c", textwrap.dedent(LOCKED), str(path)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 def test_two_guards_watch_side_by_side(path, tmp_path):
     """Each follows its own file."""
     other_path = tmp_path / "other.yaml"

@@ -25,7 +25,15 @@ VALUES = (
     *("", "x", "Bad Key", "all", "__x", "x" * 65, "x" * 1_001, "a\nb", "é", "true", "maybe"),
     *("-1", "01", "1e5", "1.0", "9" * 20, "P", "P1", "P1YY", "2026-02-30", "2026-W01-1", "26-1-1"),
     *("jpy", "JPYE", "consent_custome", "stric", {}, [], [[]], ["x"], [""], [{}], {"x": "y"}),
-    *({"x": {}}, {"": ""}, {"Bad Key": {"y": []}}, {"all": "x"}, {"x": {"y": {"z": "w"}}}),
+    *(
+        {"[key]": "x"},
+        {"[key]": {}},
+        {"x": {}},
+        {"": ""},
+        {"Bad Key": {"y": []}},
+        {"all": "x"},
+        {"x": {"y": {"z": "w"}}},
+    ),
 )
 """What may stand in a file, scalars as the text that they are read as."""
 
@@ -201,6 +209,23 @@ def test_names_of_a_policy_are_shown_or_measured():
     for name, length in [("k" * 65, 65), ("a`b", 3), ('"a\\nb"', 3)]:
         (problem,) = problems_of(SMALL.replace("matrix:", f"{name}: x\nmatrix:"))
         assert problem.message.startswith(f"unknown key a text of {length} characters: known")
+
+
+def test_a_key_that_looks_like_pydantics_mark_is_a_key():
+    """`[key]` is what pydantic puts behind a faulty key: as a name it is told in its own place."""
+    known = "unknown key `[key]`: known here are `title`"
+    for old, new, expected in [
+        ("matrix:", "'[key]': x\nmatrix:", ["8:1: unknown key `[key]`: known here are"]),
+        ("matrix:", "'[key]': {}\nmatrix:", ["8:1: unknown key `[key]`: known here are"]),
+        ("title: Billing", "title: B, '[key]': x", [f"5:23: {known}"]),
+        ("categories:", "  '[key]': x\ncategories:", ["6:3: `[key]` can't", "6:12: keys with val"]),
+        ("categories:", "  '[key]': {}\ncategories:", ["6:3: `[key]` can't", "6:3: `title` is"]),
+    ]:
+        problems = problems_of(SMALL.replace(old, new))
+        check_words(problems)
+        told = [str(problem).removeprefix("p.yaml:") for problem in problems]
+        assert len(told) == len(expected), told
+        assert all(map(str.startswith, told, expected)), told
 
 
 def test_raw_words_of_the_parser_are_found_out():

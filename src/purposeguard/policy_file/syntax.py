@@ -63,6 +63,8 @@ _JSON_FAULTS = {
 }
 """What the json module says, in a policy author's words."""
 
+_JSON_FAULT = "this is none of it: correct it"
+
 _NO_JSON = ("NaN", "Infinity", "-Infinity")
 """What the json module reads although JSON has it not."""
 
@@ -141,7 +143,9 @@ def _check_json(text: str) -> None:
     try:
         json.loads(text, parse_int=str, parse_float=str, parse_constant=str)
     except json.JSONDecodeError as error:
-        told = next((_JSON_FAULTS[each] for each in _JSON_FAULTS if error.msg.startswith(each)), "")
+        told = next(
+            (_JSON_FAULTS[each] for each in _JSON_FAULTS if error.msg.startswith(each)), _JSON_FAULT
+        )
         message = f"a file that begins with `{{` is read as JSON, and {told}"
         raise Unreadable(message, error.lineno, error.colno) from None
     except RecursionError:

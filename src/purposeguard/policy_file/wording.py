@@ -20,6 +20,8 @@ from purposeguard.policy_file.tree import Tree, shown_text
 _KEY_MARK = "[key]"
 """What pydantic puts behind the path of a mapping's key."""
 
+_KEY_FAULTS = ("string_pattern_mismatch", "string_too_long", "value_error")
+
 _KEY_FIX = (
     "can't be a key: keys are lower-case ASCII letters, digits and `_` (purposes also have dots), "
     f"at most {MAX_KEY_LENGTH} characters"
@@ -49,7 +51,6 @@ def problems_of(error: ValidationError, tree: Tree) -> Iterator[Problem]:
     """Yield a problem for everything that the schema has found and the tree hasn't told."""
     for details in error.errors(include_url=False):
         path, on_key = place_of(details)
-        on_key = on_key or details["type"] == "extra_forbidden"
         if not _is_told(details, path[:-1] if on_key else path, tree):
             yield Problem(_message(details, path, on_key), path, on_key=on_key)
 
@@ -64,8 +65,14 @@ def _is_told(details: ErrorDetails, path: Path, tree: Tree) -> bool:
 
 def place_of(details: ErrorDetails) -> tuple[Path, bool]:
     """Return the path that one of the schema's errors is about, and whether it means the key."""
-    path = details["loc"]
-    return (path[:-1], True) if path[-1:] == (_KEY_MARK,) else (path, False)
+    path, kind = details["loc"], details["type"]
+    if kind == "extra_forbidden":
+        return path, True
+    if (
+        path[-1:] == (_KEY_MARK,) and kind in _KEY_FAULTS
+    ):  # a policy may hold the mark itself as a key
+        return path[:-1], True
+    return path, False
 
 
 def _message(details: ErrorDetails, path: Path, on_key: bool) -> str:

@@ -1,0 +1,161 @@
+"""What only shows after a long time: memory, and generators that the collector closes."""
+
+import asyncio
+import gc
+import subprocess
+import sys
+import tracemalloc
+
+import pytest
+from scope_world import MATRIX
+
+from purposeguard import Guard
+from purposeguard.scope import Chain
+
+TICKS = 4_000
+BYTES_A_TICK = 60
+
+
+def root_block(guard, go_on):
+    def tick():
+        with guard.purpose("a", root=True):
+            guard.check("k")
+            go_on(tick)
+
+    return tick
+
+
+def ended_block(guard, go_on):
+    def tick():
+        with guard.purpose("a"):
+            go_on(tick)
+
+    return tick
+
+
+def access_block(guard, go_on):
+    def tick():
+        with guard.purpose("a", root=True), guard.access("k"):
+            go_on(tick)
+
+    return tick
+
+
+def decorated(guard, go_on):
+    @guard.purpose("a", root=True)
+    def tick():
+        guard.check("k")
+        go_on(tick)
+
+    return tick
+
+
+def task(guard, go_on):
+    @guard.purpose("a", root=True)
+    async def work():
+        guard.check("k")
+        go_on(tick)
+
+    def tick():
+        asyncio.ensure_future(work())
+
+    return tick
+
+
+def carried(guard, go_on):
+    def tick():
+        guard.check("k")
+        go_on(guard.carry(tick))
+
+    with guard.purpose("a"):
+        return guard.carry(tick)
+
+
+KINDS = [root_block, ended_block, access_block, decorated, task, carried]
+
+
+async def bytes_a_tick(make, ticks):
+    """Run work that schedules itself from inside its scope; return what each round leaves."""
+    guard, loop, done = Guard(MATRIX), asyncio.get_running_loop(), asyncio.Event()
+    left = ticks
+
+    def go_on(tick):
+        nonlocal left
+        left -= 1
+        if left:
+            loop.call_soon(tick)
+        else:
+            done.set()
+
+    with guard.purpose("a"):
+        loop.call_soon(make(guard, go_on))
+        tracemalloc.start()
+        try:
+            await done.wait()
+            gc.collect()
+            return tracemalloc.get_traced_memory()[0] / ticks
+        finally:
+            tracemalloc.stop()
+
+
+@pytest.mark.parametrize("make", KINDS, ids=lambda make: make.__name__)
+def test_work_that_schedules_itself_keeps_memory_flat(make):
+    """A context that hands ended scopes on and on does not hold on to them."""
+    assert asyncio.run(bytes_a_tick(make, TICKS)) < BYTES_A_TICK
+
+
+@pytest.mark.parametrize("make", [root_block, ended_block], ids=lambda make: make.__name__)
+def test_memory_would_grow_if_chains_were_not_shortened(make, monkeypatch):
+    """The measurement can fail."""
+    monkeypatch.setattr(Chain, "shortened", lambda chain: chain)
+    assert asyncio.run(bytes_a_tick(make, 1_000)) > BYTES_A_TICK
+
+
+ABANDONED = """
+from contextvars import copy_context
+import purposeguard.kinds, purposeguard.stretch
+from purposeguard import Guard, bundled_policy
+if NAIVE:
+    purposeguard.kinds.by_the_collector = purposeguard.stretch.by_the_collector = lambda: False
+guard = Guard(bundled_policy("smarthr"))
+@guard.purpose("recruitment.selection")
+def rows():
+    yield 1
+    yield 2
+class Never:
+    def __await__(self):
+        yield
+@guard.purpose("recruitment.selection")
+async def fetch():
+    await Never()
+class Cycle:
+    pass
+def leave(make, step):
+    cycle = Cycle()
+    cycle.itself = cycle
+    cycle.held = make()
+    copy_context().run(step, cycle.held)
+for _ in range(20_000):
+    leave(rows, next)
+    leave(fetch, lambda held: held.send(None))
+    with guard.purpose("recruitment.selection"):
+        pass
+print("went through")
+"""
+
+
+def abandoned(naive):
+    program = f"NAIVE = {naive}\n{ABANDONED}"
+    return subprocess.run([sys.executable, "-c", program], capture_output=True, check=False)
+
+
+def test_generators_that_the_collector_closes_do_no_harm():
+    """Suspended generators and coroutines in cycles, collected at any moment."""
+    ran = abandoned(naive=False)
+    assert (ran.returncode, ran.stdout) == (0, b"went through\n")
+
+
+@pytest.mark.skipif(sys.version_info >= (3, 12), reason="the interpreter was mended in 3.12")
+def test_on_3_11_they_would_crash_the_interpreter():
+    """The test above can fail: without the look at the collector the process dies."""
+    assert any(abandoned(naive=True).returncode < 0 for _ in range(5))
