@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Iterator
 
 from benchmarks.measuring import MIB, Figure, Size
-from benchmarks.setting import CATEGORY, PURPOSE, guard_for, load
+from benchmarks.setting import CATEGORY, PURPOSE, categories, guard_for, load, policy
 from purposeguard import Guard, UnknownNameError, bundled_policy
 
 
@@ -65,30 +65,32 @@ def _accesses(guard: Guard) -> Callable[[], object]:
 
 
 def _denials(enforcing: Guard, observing: Guard) -> Callable[[], object]:
-    """Each call declares a purpose that nobody knows: refused, and observed."""
+    """Each call declares a purpose that nobody knows: by turns it is refused, and observed."""
     numbers = itertools.count()
-    guarded = observing.access(CATEGORY)(load)
+    guarded = observing.access(categories(1)[0])(load)
 
     def call() -> None:
-        name = f"unknown.purpose{next(numbers)}"
+        number = next(numbers)
+        name = f"unknown.purpose{number}"
+        if number % 2:
+            with observing.purpose(name):
+                guarded(7)
+            return
         try:
             with enforcing.purpose(name):
                 pass
         except UnknownNameError:
             pass
-        with observing.purpose(name):
-            guarded(7)
 
     return call
 
 
 def _main(what: str, count: int) -> None:
-    policy = bundled_policy("smarthr")
-    guard = guard_for(policy)
     if what == "accesses":
-        call = _accesses(guard)
-    else:
-        call = _denials(guard, guard_for(policy, mode="observe"))
+        call = _accesses(guard_for(bundled_policy("smarthr")))
+    else:  # few purposes, since each of them is looked at for the one that might be meant
+        small = policy(1, 3, 1)
+        call = _denials(guard_for(small), guard_for(small, mode="observe"))
     print(_growth(call, count))
 
 

@@ -29,9 +29,11 @@ SENTENCES = {
     Reason.PURPOSE_UNKNOWN: "`nope` is no purpose of the policy, so `patient` (name, shoe_size) "
     "towards `stranger` may not be accessed: declare it there, or correct the name",
     Reason.PROHIBITED: "purpose `study` is prohibited for `patient` (name, shoe_size) towards "
-    "`stranger` (4): the policy grants `care.visit`, `careful` (1, 2, 3)",
+    "`stranger` (4): for other items, recipients or sources the policy grants `care.visit`, "
+    "`careful` (1, 2, 3)",
     Reason.NOT_GRANTED: "purpose `care.bill` may not access `patient` (name, shoe_size) towards "
-    "`stranger`: the policy grants `care.visit`, `careful` (1, 2, 3)",
+    "`stranger`: for other items, recipients or sources the policy grants `care.visit`, "
+    "`careful` (1, 2, 3)",
     Reason.ITEM_EXCESS: "purpose `care.visit` may not access `shoe_size` of `patient` (name, "
     'shoe_size) towards `stranger` (1): ask for `items=["name", "address"]` or fewer',
     Reason.SOURCE_NOT_LISTED: "purpose `care.visit` may not collect `patient` (name, address) "

@@ -506,6 +506,13 @@ def test_a_processors_supervision_has_to_be_on_record_and_current():
     assert answer("outsourcing_partner", date(2026, 11, 3)) is Reason.RECIPIENT_NOT_LISTED
     assert answer("print_shop", None) is Reason.RECIPIENT_NOT_LISTED
     assert answer("outsourcing_partner", last, POLICY) is Reason.RECIPIENT_NOT_LISTED
+    unsupervised = decide(
+        POLICY,
+        Access("visitor", purposes=("security.office_access",), recipient="outsourcing_partner"),
+        Evidence(today=last),
+    )
+    assert unsupervised.supervision_lapsed
+    assert "whose supervision is not on record or has expired" in unsupervised.explain()
 
 
 # Grounds.

@@ -56,8 +56,10 @@ def task(guard, go_on):
         guard.check("k")
         go_on(tick)
 
+    tasks = []
+
     def tick():
-        asyncio.ensure_future(work())
+        tasks[:] = [asyncio.ensure_future(work())]
 
     return tick
 
@@ -75,8 +77,9 @@ KINDS = [root_block, ended_block, access_block, decorated, task, carried]
 
 
 async def bytes_a_tick(make, ticks):
-    """Run work that schedules itself from inside its scope; return what each round leaves."""
-    guard, loop, done = Guard(MATRIX), asyncio.get_running_loop(), asyncio.Event()
+    """Run work that schedules itself from inside its scope; return what each round has left."""
+    guard, loop = Guard(MATRIX), asyncio.get_running_loop()
+    done = loop.create_future()
     left = ticks
 
     def go_on(tick):
@@ -84,16 +87,15 @@ async def bytes_a_tick(make, ticks):
         left -= 1
         if left:
             loop.call_soon(tick)
-        else:
-            done.set()
+        else:  # here, where the last context is still at hand
+            gc.collect()
+            done.set_result(tracemalloc.get_traced_memory()[0] / ticks)
 
     with guard.purpose("a"):
         loop.call_soon(make(guard, go_on))
         tracemalloc.start()
         try:
-            await done.wait()
-            gc.collect()
-            return tracemalloc.get_traced_memory()[0] / ticks
+            return await done
         finally:
             tracemalloc.stop()
 
@@ -134,10 +136,13 @@ def leave(make, step):
     cycle = Cycle()
     cycle.itself = cycle
     cycle.held = make()
-    copy_context().run(step, cycle.held)
-for _ in range(20_000):
+    step(cycle.held)
+for _ in range(60_000):
     leave(rows, next)
-    leave(fetch, lambda held: held.send(None))
+    with guard.purpose("recruitment.selection"):
+        pass
+for _ in range(20_000):
+    copy_context().run(leave, fetch, lambda held: held.send(None))
     with guard.purpose("recruitment.selection"):
         pass
 print("went through")

@@ -50,12 +50,16 @@ class Decision:
     allowed_purposes: tuple[str, ...] = ()
     """For a denial: the purposes under which the policy grants this, as far as it alone can say."""
     allowed_clauses: tuple[str, ...] = ()
+    allowed_otherwise: bool = False
+    """Whether they grant the category only for other items, recipients or sources than these."""
     allowed_items: tuple[str, ...] = ()
     """For `item_excess`: the items that the purpose may see."""
     allowed_sources: tuple[str, ...] = ()
     """For `source_not_listed`: the sources that the policy lists."""
     allowed_recipients: tuple[str, ...] = ()
     """For `recipient_not_listed`: the recipients that may be given this for the purpose."""
+    supervision_lapsed: bool = False
+    """For `recipient_not_listed`: a processor with no supervision on record that counts today."""
     policy: str | None = None
     policy_version: str | None = None
     policy_digest: str = ""
@@ -198,8 +202,11 @@ class _Judge:
     def _decided(self, purpose: str, answers: list[_Answer], excess: tuple[str, ...]) -> Decision:
         reason = answers[0].reason
         allowed: tuple[Cell, ...] = ()
+        otherwise = unsupervised = False
         if reason.outcome is not Outcome.PERMIT:
-            allowed = self._alternatives()
+            allowed, otherwise = self._alternatives()
+        if reason is Reason.RECIPIENT_NOT_LISTED and self._recipient is not None:
+            unsupervised = not self._supervised(self._recipient)
         return Decision(
             reason.outcome,
             reason,
@@ -217,6 +224,7 @@ class _Judge:
             unmet=_distinct(need for a in answers for need in a.unmet),
             allowed_purposes=tuple(cell.purpose for cell in allowed),
             allowed_clauses=_distinct(clause for cell in allowed for clause in cell.clauses),
+            allowed_otherwise=otherwise,
             allowed_items=self._allowed_items(purpose) if reason is Reason.ITEM_EXCESS else (),
             allowed_sources=(
                 tuple(self._policy.sources) if reason is Reason.SOURCE_NOT_LISTED else ()
@@ -226,20 +234,27 @@ class _Judge:
                 if reason is Reason.RECIPIENT_NOT_LISTED
                 else ()
             ),
+            supervision_lapsed=unsupervised,
             policy=self._policy.name,
             policy_version=self._policy.version,
             policy_digest=self._policy.digest,
         )
 
-    def _alternatives(self) -> tuple[Cell, ...]:
-        """The cells that would grant this access, or, where none would, that grant the category."""
+    def _alternatives(self) -> tuple[tuple[Cell, ...], bool]:
+        """The cells that would grant this access, or, where none would, that grant the category.
+
+        And whether it is the latter.
+        """
         ranked = [
             (min(map(_rank, self._for_purpose(purpose).values())), cell)
             for purpose, cell in self._row.cells.items()
         ]
         ranked.sort(key=lambda each: -each[0])  # what needs no evidence comes first
         fitting = tuple(cell for rank, cell in ranked if rank >= RANK[Reason.USE_SUSPENDED])
-        return fitting or tuple(cell for rank, cell in ranked if rank > RANK[Reason.PROHIBITED])
+        if fitting:
+            return fitting, False
+        others = tuple(cell for rank, cell in ranked if rank > RANK[Reason.PROHIBITED])
+        return others, bool(others)
 
     def _allowed_items(self, purpose: str) -> tuple[str, ...]:
         found = self._row.cells

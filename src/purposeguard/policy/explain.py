@@ -56,7 +56,8 @@ def _instead(decision: "Decision") -> str:
     if not decision.allowed_purposes:
         return "the policy grants no purpose for it"
     granted = names(decision.allowed_purposes)
-    return f"the policy grants {granted}{_clauses(decision.allowed_clauses)}"
+    limit = "for other items, recipients or sources " if decision.allowed_otherwise else ""
+    return f"{limit}the policy grants {granted}{_clauses(decision.allowed_clauses)}"
 
 
 def _granted(decision: "Decision") -> str:
@@ -146,11 +147,14 @@ def _recipient_not_listed(decision: "Decision") -> str:
     data = _data(decision)
     if decision.recipient is None:
         data += " without a recipient"
+    text = f"{_purpose(decision)} may not access {data}{_clauses(decision.clauses)}"
+    if decision.supervision_lapsed:
+        return (
+            f"{text}, whose supervision is not on record or has expired: "
+            "examine it, and record that under its `members`"
+        )
     listed = names(decision.allowed_recipients) or "no recipient"
-    return (
-        f"{_purpose(decision)} may not access {data}{_clauses(decision.clauses)}: "
-        f"the policy lists {listed} for it"
-    )
+    return f"{text}: the policy lists {listed} for it"
 
 
 def _use_suspended(decision: "Decision") -> str:
