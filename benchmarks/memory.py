@@ -4,11 +4,13 @@ Run as a program, `python -m benchmarks.memory accesses|denials COUNT`, it print
 the process has grown between a tenth of the way and its end.
 """
 
+import gc
 import itertools
 import resource
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 from benchmarks.measuring import MIB, Figure, Size
 from benchmarks.setting import CATEGORY, PURPOSE, categories, guard_for, load, policy
@@ -39,19 +41,25 @@ def memory(size: Size) -> Iterator[Figure]:
         )
 
 
-def _growth(call: Callable[[], object], count: int) -> int:
+def growth(call: Callable[[], object], count: int) -> int:
+    """Return by how many bytes the process grows between a tenth of the calls and their end."""
     for _ in range(max(1, count // 10)):
         call()
-    before = _peak()
+    gc.collect()
+    before = _held()
     for _ in range(count - count // 10):
         call()
-    return _peak() - before
+    gc.collect()
+    return _held() - before
 
 
-def _peak() -> int:
-    """The most memory that this process has held. Growth can't hide from it."""
-    held = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return held if sys.platform == "darwin" else held * 1024
+def _held() -> int:
+    """How many bytes of memory this process holds; elsewhere than on Linux, has held at most."""
+    try:
+        pages = int(Path("/proc/self/statm").read_text().split()[1])
+    except OSError:
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # bytes on macOS
+    return pages * resource.getpagesize()
 
 
 def _accesses(guard: Guard) -> Callable[[], object]:
@@ -91,7 +99,7 @@ def _main(what: str, count: int) -> None:
     else:  # few purposes, since each of them is looked at for the one that might be meant
         small = policy(1, 3, 1)
         call = _denials(guard_for(small), guard_for(small, mode="observe"))
-    print(_growth(call, count))
+    print(growth(call, count))
 
 
 if __name__ == "__main__":

@@ -31,6 +31,20 @@ def test_every_benchmark_runs(part, budgets):
     assert [line.split()[0] for line in judged] == budgets
 
 
+def test_memory_that_is_kept_is_seen():
+    """The measure of memory can fail: a call that keeps 100 kB each time is found out."""
+    code = (
+        "from benchmarks.memory import growth\n"
+        "kept = []\n"
+        "print(growth(lambda: kept.append(b'x' * 100_000), 400) > 30_000_000)\n"
+        "print(growth(lambda: b'x' * 100_000, 400) < 1_000_000)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], check=True, cwd=ROOT, capture_output=True, text=True
+    )
+    assert done.stdout.split() == ["True", "True"]
+
+
 def test_an_unknown_part_is_refused():
     """A part that does not exist is told, not left out."""
     command = [sys.executable, "-m", "benchmarks", "spams"]
