@@ -29,11 +29,6 @@ _ERROR = Status(StatusCode.ERROR)
 """The key of the context under which OpenTelemetry's own function puts the current span."""
 
 
-def _inherits(context: Context) -> bool:
-    """Whether there is a span in the context that a trace goes on from."""
-    return get_current_span(context).get_span_context().is_valid
-
-
 class Spans:
     """Starts and ends spans, and never lets a fault of telemetry reach the application."""
 
@@ -65,7 +60,8 @@ class Spans:
         A span that does not record stands in only where there was none to inherit from.
         """
         try:
-            if _CURRENT not in context or span.is_recording() or not _inherits(context):
+            parent: Any = context.get(_CURRENT)
+            if parent is None or span.is_recording() or not parent.get_span_context().is_valid:
                 values = context.copy()
                 values[_CURRENT] = span
                 return Context(values)
@@ -113,7 +109,8 @@ class OpenSpan:
             span = tracer.start_span(name, context, attributes=attributes)
             if span is not INVALID_SPAN:
                 self.span = span
-                if _CURRENT not in context or span.is_recording() or not _inherits(context):
+                parent: Any = context.get(_CURRENT)
+                if parent is None or span.is_recording() or not parent.get_span_context().is_valid:
                     values = context.copy()
                     values[_CURRENT] = span
                     self._token = attach(Context(values))
