@@ -122,7 +122,8 @@ class _Block(Opener):
     def _judge_block(self) -> People:
         """Judge names and people when a block is entered, and return the people."""
         self._judge_reading()
-        unknown = self._lacking()
+        # In observe the name is a gap of its own, and looking for the nearest one takes long.
+        unknown = None if self._hub.observes else self._lacking()
         if unknown is not None:
             raise unknown.error()
         if self._given is None:

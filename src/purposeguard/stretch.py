@@ -11,7 +11,7 @@ from opentelemetry.trace import Span, get_current_span, set_span_in_context
 
 from purposeguard.collecting import by_the_collector
 from purposeguard.evidence.spans import OpenSpan
-from purposeguard.exceptions import PurposeGuardError
+from purposeguard.exceptions import PurposeGuardError, ScopeError
 from purposeguard.hub import Hub
 from purposeguard.points import AccessPoint, Answer
 from purposeguard.policy.decide import Decision
@@ -195,13 +195,23 @@ class Stretch:
         try:
             self.people = read(args, kwargs)
         except PurposeGuardError as error:
-            if self._gate.hub.observes:
-                self.fail()
-            else:
-                self.error = error.with_traceback(None)
+            self._fail_to_read(error)
         except Exception:  # noqa: BLE001 - a check that fails is a gap, whatever went wrong in it
-            self.fail()
+            self._fail_to_read(None)
         self.chain = self._open(self._call)
+
+    def _fail_to_read(self, error: PurposeGuardError | None) -> None:
+        if self._gate.hub.observes:
+            self.fail()
+        elif error is not None:
+            self.error = error.with_traceback(None)
+        elif self._gate.point is not None:
+            self.fail()
+        else:
+            self.error = ScopeError(
+                f"the people that purpose `{self._gate.purpose}` is declared for can't be found in "
+                "the call: correct its `subject` or `customer`"
+            )
 
     def fail(self) -> None:
         """Make the check of this access a failed one: a gap."""

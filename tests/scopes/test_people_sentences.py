@@ -182,3 +182,20 @@ def test_decide_looks_at_nothing_and_leaves_nothing(guard):
         assert guard.decide(Access("nope", purposes=("a",))).reason == "category_unknown"
         assert guard.decide(Access("k", purposes="a")).reason == "check_failed"
     assert list(records) == []
+
+
+def test_a_purpose_whose_people_cant_be_found_is_refused(guard):
+    """Under enforce the call does not run; under observe it is a fault, and the call goes on."""
+    watching = Guard(MATRIX, mode="observe")
+    for each in (guard, watching):
+
+        @each.purpose("a", subject=lambda call: call.arguments["nobody"])
+        def work():
+            return "done"
+
+        if each is watching:
+            assert work() == "done"
+            assert each.health().faults == {"people": 1}
+        else:
+            with pytest.raises(ScopeError, match="correct its `subject` or `customer`"):
+                work()
