@@ -93,9 +93,9 @@ def _checks(policy, access, known, purpose, item, cell):
             yield "provision_suspended"
         if known["retention_elapsed"]:
             yield "retention_elapsed"
-    for need in (*cell.get("needs", ()), *(given or {}).get("needs", ())):
+    for need in (given or {}).get("needs", ()):
         yield _need(policy, access, known, need, (need, group, category))
-    for need in (source or {}).get("needs", ()):
+    for need in (*cell.get("needs", ()), *(source or {}).get("needs", ())):
         yield _need(policy, access, known, need, None)
 
 

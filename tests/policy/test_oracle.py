@@ -117,9 +117,9 @@ def policies(draw):
     if third:
         lift = entry(
             {
-                "needs": some(CONSENTS),
-                "recipients": some(third),
-                "categories": some(tuple(categories)),
+                "needs": st.just(CONSENTS) | some(CONSENTS),
+                "recipients": st.just(third) | some(third),
+                "categories": st.just(tuple(categories)) | some(tuple(categories)),
             }
         )
         policy["grounds"] = {
@@ -186,6 +186,10 @@ def accesses(policy, chance):
     recipients = [None, None, "nowhere"]
     for group, described in policy["recipients"].items():
         recipients += [group, *(member["key"] for member in described["members"])]
+    listed = {
+        category: [key for key, entry in policy["recipients"].items() if category in entry["to"]]
+        for category in policy["categories"]
+    }
     for category, purposes in pairs[:A_POLICY]:
         items = policy["categories"].get(category, {"items": ITEMS})["items"]
         pool = items if chance.random() < 0.9 else ITEMS
@@ -197,7 +201,7 @@ def accesses(policy, chance):
             "closed": chance.random() < 0.02,
             "items": chance.choice([None, asked, asked, asked[:1], asked[:1]]),
             "operation": "sell" if chance.random() < 0.01 else chance.choice(OPERATIONS),
-            "recipient": chance.choice(recipients),
+            "recipient": chance.choice(recipients + 2 * listed.get(category, [])),
             "source": chance.choice([None, "x", "x", "xy", "z"]),
         }
         if access["items"] and chance.random() < 0.02:

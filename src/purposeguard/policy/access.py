@@ -5,8 +5,14 @@ from dataclasses import dataclass, field
 from datetime import date
 from types import MappingProxyType
 
-from purposeguard.policy.names import exact
+from purposeguard.policy.names import exact, shown
 from purposeguard.policy.reasons import Finding, Need
+
+
+def _shown(value: object) -> str:
+    if type(value) is tuple:
+        return "(" + "".join(f"{_shown(each)}, " for each in value).removesuffix(" ") + ")"
+    return repr(value) if value is None or type(value) is bool else repr(shown(value))
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +33,14 @@ class Access:
     operation: str | None = field(default=None, kw_only=True)
     recipient: str | None = field(default=None, kw_only=True)
     source: str | None = field(default=None, kw_only=True)
-    subject: object = field(default=None, kw_only=True, repr=False)
-    customer: object = field(default=None, kw_only=True, repr=False)
+    subject: object = field(default=None, kw_only=True)
+    customer: object = field(default=None, kw_only=True)
+
+    def __repr__(self) -> str:
+        """Show names as messages do: one met at run time may hold personal data."""
+        fields = ("purposes", "grounds", "closed", "items", "operation", "recipient", "source")
+        given = [f"{name}={_shown(getattr(self, name))}" for name in fields]
+        return f"Access({_shown(self.category)}, {', '.join(given)})"
 
     def __post_init__(self) -> None:
         """Copy the collections once, so that nothing outside can change what was asked."""

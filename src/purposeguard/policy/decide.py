@@ -69,6 +69,10 @@ class Decision:
         """Whether the outcome is `permit`."""
         return self.outcome is Outcome.PERMIT
 
+    def __bool__(self) -> bool:
+        """Whether the access is permitted, so that `if guard.decide(…)` means what it says."""
+        return self.permitted
+
     def explain(self) -> str:
         """Say in one sentence what was decided and why, in names of data only."""
         return sentence(self)
@@ -90,6 +94,8 @@ def decide(policy: Policy | None, access: Access, evidence: Evidence = NO_EVIDEN
     Each purpose in force must permit every item by itself. An item is judged against each cell of
     the purpose and of its ancestors and takes the best answer; the access takes the worst.
     """
+    if type(access) is not Access:
+        return undecided(Reason.CHECK_FAILED, Access(""), policy)
     try:
         return _decide(policy, access, evidence)
     except Exception:  # noqa: BLE001 - a check that fails is a gap, whatever went wrong in it
@@ -325,13 +331,11 @@ class _Judge:
         stopped = self._stopped(purpose, cell, clauses)
         if stopped:
             return stopped
-        needs = cell.needs if provision is None else (*cell.needs, *provision.needs)
-        if not needs and source is None:
-            return _answer(Reason.GRANTED, cell, clauses)
-        answers = [self._for_need(need, cell, clauses) for need in needs]
-        if source is not None:
-            # A ground lifts the consent to give data away, never the one to have obtained it.
-            answers += [self._for_need(need, cell, clauses, lift=False) for need in source.needs]
+        # A ground lifts the consent to give data away, never what using or obtaining them needs.
+        needs = cell.needs if source is None else (*cell.needs, *source.needs)
+        answers = [self._for_need(need, cell, clauses, lift=False) for need in needs]
+        if provision is not None:
+            answers += [self._for_need(need, cell, clauses) for need in provision.needs]
         return _worst(answers) if answers else _answer(Reason.GRANTED, cell, clauses)
 
     def _provision(self, purpose: str, cell: Cell) -> Provision | None:
@@ -341,7 +345,7 @@ class _Judge:
         return self._provision_to(self._recipient, purpose, cell)
 
     def _provision_to(self, recipient: Recipient, purpose: str, cell: Cell) -> Provision | None:
-        if cell.only_to is not None and not cell.only_to & {recipient.key, recipient.group}:
+        if cell.only_to is not None and recipient.group not in cell.only_to:
             return None
         provision = recipient.provisions.get(self._category)
         if provision is None or not self._supervised(recipient):
