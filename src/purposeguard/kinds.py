@@ -370,8 +370,9 @@ async def _drive_async(generator: Any, stretch: Stretch) -> AsyncGenerator[Any, 
             value = None
     finally:
         try:
-            stretch.make_current()
-            await generator.aclose()
+            if not by_the_collector():  # which can't wait for anything
+                stretch.make_current()
+                await generator.aclose()
         finally:
             stretch.suspend_anywhere()
             stretch.finish()

@@ -301,8 +301,7 @@ class Stretch:
 
     def leave(self) -> None:
         """Close what `start` opened, in whatever context the end comes."""
-        if not by_the_collector():  # its context is that of whoever it has interrupted
-            self.suspend_anywhere()
+        self.suspend_anywhere()
         self.finish()
 
     def forget(self) -> None:
@@ -403,7 +402,7 @@ class Stretch:
         """End a step that may have been moved to another context: tokens don't travel."""
         self._token = None
         before = self._before
-        if before is None:
+        if before is None or by_the_collector():  # whose context is that of whom it interrupted
             return
         current = get_current()
         if current is self._inside:

@@ -114,6 +114,7 @@ def test_memory_would_grow_if_chains_were_not_shortened(make, monkeypatch):
 
 
 ABANDONED = """
+import asyncio
 from contextvars import copy_context
 import purposeguard.kinds, purposeguard.stretch
 from purposeguard import Guard, bundled_policy
@@ -130,6 +131,12 @@ class Never:
 @guard.purpose("recruitment.selection")
 async def fetch():
     await Never()
+@guard.purpose("recruitment.selection")
+async def stream():
+    yield 1
+    yield 2
+async def anext_of(held):
+    return await anext(held)
 class Cycle:
     pass
 def leave(make, step):
@@ -139,6 +146,10 @@ def leave(make, step):
     step(cycle.held)
 for _ in range(60_000):
     leave(rows, next)
+    with guard.purpose("recruitment.selection"):
+        pass
+for _ in range(3_000):
+    leave(stream, lambda held: asyncio.run(anext_of(held)))
     with guard.purpose("recruitment.selection"):
         pass
 for _ in range(20_000):
