@@ -9,7 +9,7 @@ from purposeguard.exceptions import UnknownNameError
 from purposeguard.kinds import signature_of
 from purposeguard.policy.names import nearest, printable
 from purposeguard.stretch import NOBODY, People
-from purposeguard.subjects.keys import identifiers
+from purposeguard.subjects.keys import COLLECTIONS, identifiers
 
 Selector = str | Callable[[inspect.BoundArguments], object]
 """Where a decorator finds people: a parameter's name, or a callable over the bound arguments."""
@@ -33,7 +33,7 @@ def checked(role: str, value: object) -> tuple[object, ...] | None:
 
 
 def _described(value: object) -> str:
-    if isinstance(value, list | tuple | set | frozenset):
+    if type(value) in COLLECTIONS:
         return "nobody" if not value else "something that can't name a person"
     return f"an object of type `{type(value).__name__}`"
 

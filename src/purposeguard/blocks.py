@@ -28,7 +28,7 @@ from purposeguard.scope import (
     current_chain,
     with_chain,
 )
-from purposeguard.stretch import NOBODY, Gate, People, Stretch
+from purposeguard.stretch import NOBODY, UNREADABLE, Gate, People, Stretch
 
 if TYPE_CHECKING:
     from functools import partialmethod
@@ -119,11 +119,11 @@ class _Block(Opener):
     def _reader(self, raw: Any) -> ArgumentReader | None:
         return None if self._given is None else ArgumentReader(raw, *self._given)
 
-    def _judge_block(self) -> People:
+    def _judge_block(self, observes: bool) -> People:
         """Judge names and people when a block is entered, and return the people."""
         self._judge_reading()
         # In observe the name is a gap of its own, and looking for the nearest one takes long.
-        unknown = None if self._hub.observes else self._lacking()
+        unknown = None if observes else self._lacking()
         if unknown is not None:
             raise unknown.error()
         if self._given is None:
@@ -132,8 +132,10 @@ class _Block(Opener):
         return people_given(*self._given)
 
     def _lacking(self) -> UnknownName | None:
+        """A name that the policy lacks, unless a policy before it had the name: that is a gap."""
         policy = self._hub.state.policy
-        return None if policy is None else next(self._names.unknown(policy), None)
+        unknown = () if policy is None else self._names.unknown(policy)
+        return next((each for each in unknown if not self._hub.declared.was_known(each)), None)
 
     def __copy__(self) -> Self:
         return self
@@ -222,7 +224,7 @@ class PurposeScope(_Block):
             if frame.f_code.co_flags & _YIELDS and not self._across_yield:
                 _refuse_in_generator(frame, "purpose")
             if not known or self._given is not None or self._error is not None:
-                people = self._judge_block()
+                people = self._judge_block(hub.observes)
         except PurposeGuardError as error:
             if not hub.observes:
                 return self._refuse(error)
@@ -231,6 +233,7 @@ class PurposeScope(_Block):
                 return None
             if known:
                 hub.faults.add("people")
+                people = UNREADABLE
         inside = chain.push(Lease(name, known, self), self._root, people[0], people[1])
         attach(with_chain(context, hub.key, inside))
         return None
@@ -271,6 +274,7 @@ def _refuse_in_generator(frame: FrameType, noun: str) -> None:
         raise ScopeError(
             f"a `guard.{noun}` block in a generator would stay open while the generator waits: "
             f"move it into a function, or decorate the generator with `@guard.{noun}(…)`"
+            + (", or, in a pytest fixture, add `across_yield=True`" if noun == "purpose" else "")
         )
 
 
@@ -338,12 +342,13 @@ class AccessScope(_Block):
         failed = False
         chain = current_chain(hub.key)
         purpose = self._names.purpose
+        observes = hub.observes_access(self._names, chain)
         try:
             if not yields and frame.f_code.co_flags & _YIELDS:
                 _refuse_in_generator(frame, "access")
-            people = self._judge_block()
+            people = self._judge_block(observes)
         except PurposeGuardError as error:
-            if not hub.observes:
+            if not observes:
                 return self._refuse(error)
             if isinstance(error, ScopeError):
                 chain = chain.refused(Lease(None))
@@ -367,15 +372,20 @@ class AccessScope(_Block):
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        chain = self.found(current_chain(self._hub.key))
-        stretch = chain.stretch if chain is not None else None
-        if stretch is None:
-            while self._open:
-                self._open.popitem()[1].finish()
-            return
-        stretch.leave()
-        stretch.forget()
-        self._open.pop(id(stretch), None)
+        context = get_current()
+        key = self._hub.key
+        chain = self.found(chain_in(context, key))
+        if chain is None:
+            for name in list(self._open):
+                stretch = self._open.pop(name, None)  # another thread may be doing the same
+                if stretch is not None:
+                    stretch.finish()
+        elif chain.stretch is None:
+            attach(with_chain(context, key, chain.under))
+        else:
+            chain.stretch.leave()
+            chain.stretch.forget()
+            self._open.pop(id(chain.stretch), None)
 
     async def __aexit__(
         self,

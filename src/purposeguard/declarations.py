@@ -21,6 +21,7 @@ class Declarations:
         self.purposes: dict[str, Names] = {}
         """The names of each purpose that the policy declares, read before they are needed."""
         self._policy: Policy | None = None
+        self._former: frozenset[str] = frozenset()
         self._lock = Lock()
 
     def judge(self, names: Names, site: Site) -> None:
@@ -43,8 +44,14 @@ class Declarations:
                 lines = [f"{site}: {unknown.message}" for unknown, site in missing]
                 first = missing[0][0].error()
                 raise UnknownNameError("\n".join(lines), first.name, first.suggestion)
+            if self._policy is not None:
+                self._former = frozenset((*self._former, *_names_of(self._policy)))
             self._policy = policy
             self.purposes = {purpose: Names(purpose=purpose) for purpose in policy.lineages}
+
+    def was_known(self, unknown: UnknownName) -> bool:
+        """Whether a policy before the one in force had the name."""
+        return unknown.name in self._former
 
     def missing(self, policy: Policy) -> list[str]:
         """Return what code uses and the policy lacks, each with its place."""
@@ -52,7 +59,7 @@ class Declarations:
             return [f"{site}: {unknown.message}" for unknown, site in self._missing(policy)]
 
     def _missing(self, policy: Policy) -> Iterator[tuple[UnknownName, Site]]:
-        for names, site in self._declared:
+        for names, site in list(self._declared):
             for unknown in names.unknown(policy):
                 yield unknown, site
 
@@ -65,6 +72,15 @@ class Declarations:
             if len(self._points) < _LIMIT and _is_stable(names, self._policy):
                 self._points[key] = found
         return found
+
+
+def _names_of(policy: Policy) -> Iterator[str]:
+    yield from policy.lineages
+    yield from policy.recipients
+    yield from policy.sources
+    for category, row in policy.rows.items():
+        yield category
+        yield from row.items
 
 
 def _is_stable(names: Names, policy: Policy | None) -> bool:

@@ -5,6 +5,7 @@ import sys
 from collections.abc import AsyncGenerator, Callable, Coroutine, Generator, Mapping
 from dataclasses import dataclass, replace
 from logging import ERROR, INFO, WARNING
+from types import FunctionType
 from typing import Any, TypeVar
 
 from opentelemetry._logs import LoggerProvider
@@ -58,7 +59,9 @@ class Health:
     policy_digest: str | None
     mode: str
     faults: Mapping[str, int]
-    """How often each outlet of evidence has failed."""
+    """How often each outlet of evidence, and each watch, has failed."""
+    refused: tuple[str, ...] | None = None
+    """What was wrong with a later policy that was refused, or None."""
 
 
 class Guard:
@@ -96,6 +99,7 @@ class Guard:
             raise UnknownNameError("`service` is no text: name this service")
         self._modes = None if modes is None else dict(modes)
         self._loading = Lock()
+        self._refused: tuple[str, ...] | None = None
         self._hub = Hub(
             State(None, parsed),
             subject_key=None if subject_key is None else _key(subject_key),
@@ -128,6 +132,7 @@ class Guard:
 
         Decorating, or entering a block, raises UnknownNameError for names that the policy lacks.
         """
+        _refuse_bare("access", "category", category)
         names, error = self._read(
             "category",
             category=category,
@@ -159,6 +164,7 @@ class Guard:
         error = None
         names = hub.declared.purposes.get(name) if type(name) is str else None
         if names is None:
+            _refuse_bare("purpose", "name", name)
             names, error = self._read("purpose", purpose=name)
         given = None if subject is None and customer is None else (subject, customer)
         return PurposeScope(hub, names, given, error, root, across_yield)
@@ -212,12 +218,14 @@ class Guard:
         if policy is None or name not in policy.rows:
             return ()
         signature = current_chain(self._hub.key).in_force()
+        purposes, closed = signature.purposes, signature.closed
+        evidence = evidence_now()
         return tuple(
             item
             for item in policy.rows[name].items
-            if self.decide(
-                Access(name, purposes=signature.purposes, closed=signature.closed, items=(item,))
-            ).permitted
+            if decide(
+                policy, Access(name, purposes=purposes, closed=closed, items=(item,)), evidence
+            )
         )
 
     def carry(self, work: Work) -> Work:
@@ -246,30 +254,45 @@ class Guard:
         A later policy that lacks such names replaces all the same, and an event lists them. What
         raises changes nothing.
         """
-        with self._loading:
-            try:
-                self._load(policy, mode)
-            except PurposeGuardError as error:
-                self._announce_refusal(error)
-                raise
+        try:
+            with self._loading:
+                news = self._put_in_force(policy, mode)
+        except PurposeGuardError as error:
+            self._announce_refusal(error)
+            raise
+        if news is not None:
+            self._announce(*news)
 
-    def _load(self, policy: Policy | str | os.PathLike[str], mode: str | None) -> None:
+    def _put_in_force(
+        self, policy: Policy | str | os.PathLike[str], mode: str | None
+    ) -> tuple[Policy, list[str]] | None:
+        """Return the policy now in force and the names that it lacks, or None if it is the same."""
         state = self._hub.state
-        loaded = policy if isinstance(policy, Policy) else load_policy(policy)
+        loaded = policy if isinstance(policy, Policy) else load_policy(policy, **self._bounds())
         modes = state.modes if mode is None else modes_for(mode, self._modes)
-        if state.policy and state.policy.digest == loaded.digest and modes is state.modes:
-            return
         strange = list(modes.unknown(loaded))
         if strange and (state.policy is None or modes is not state.modes):
             raise _bad_mode(strange[0])
+        self._refused = None
+        before = state.policy
+        if before and before.digest == loaded.digest and modes is state.modes:
+            if (before.origin, before.bounds) != (loaded.origin, loaded.bounds):
+                self._hub.state = replace(state, policy=loaded)
+            return None
         self._hub.declared.adopt(loaded)
-        self._hub.state = replace(state, policy=loaded, modes=modes)
+        self._hub.state = replace(self._hub.state, policy=loaded, modes=modes)
         missing = [bad.message for bad in strange]
-        self._announce(loaded, missing + self._hub.declared.missing(loaded))
+        return loaded, missing + self._hub.declared.missing(loaded)
+
+    def _bounds(self) -> dict[str, int]:
+        """The bounds that the policy in force was loaded within: they hold for the next as well."""
+        policy = self._hub.state.policy
+        return dict(policy.bounds) if policy else {}
 
     def _announce_refusal(self, error: PurposeGuardError) -> None:
         told = error.problems if isinstance(error, PolicyError) else str(error).split("\n")
         problems = list(map(str, told))
+        self._refused = tuple(problems)
         kept = "the last good one stays in force" if self.policy else "there is none in force"
         self._hub.events.emit(
             "purposeguard.policy",
@@ -282,9 +305,10 @@ class Guard:
         )
 
     def _announce(self, policy: Policy, missing: list[str]) -> None:
-        text = f"policy `{policy.name}` is in force"
+        text = f"policy `{policy.name}` {policy.version} is in force, digest {policy.digest[:12]}"
         if missing:
-            text += f", and lacks {len(missing)} names that code uses: {'; '.join(missing[:_TOLD])}"
+            names = "a name" if len(missing) == 1 else f"{len(missing)} names"
+            text += f", and lacks {names} that code uses: {'; '.join(missing[:_TOLD])}"
         self._hub.events.emit(
             "purposeguard.policy",
             text,
@@ -309,7 +333,7 @@ class Guard:
         source = path or (policy.origin if policy else None)
         if source is None:
             raise ScopeError("there is no policy file to watch: name its `path`")
-        return Watch(self, source, seconds)
+        return Watch(self, source, seconds, self._hub.faults)
 
     def health(self) -> Health:
         """Return which policy is in force, and what has failed in the evidence."""
@@ -321,6 +345,7 @@ class Guard:
             policy_digest=policy.digest if policy else None,
             mode=state.modes.default,
             faults=dict(self._hub.faults),
+            refused=self._refused,
         )
 
     @property
@@ -334,6 +359,15 @@ class Guard:
             before = self._hub.state
             self._hub.state = change(before)
             return before
+
+
+def _refuse_bare(noun: str, missing: str, given: object) -> None:
+    """Raise ScopeError where `@guard.access` was written without its parentheses."""
+    if issubclass(type(given), FunctionType | staticmethod | classmethod | property):
+        raise ScopeError(
+            f"`@guard.{noun}` stands on a function without its {missing}: "
+            f'write `@guard.{noun}("…")`'
+        )
 
 
 def modes_for(mode: object, patterns: object) -> Modes:

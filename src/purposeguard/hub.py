@@ -18,7 +18,7 @@ from purposeguard.evidence.faults import Faults
 from purposeguard.evidence.metrics import Tally, tally_for
 from purposeguard.evidence.record import AccessRecord
 from purposeguard.evidence.spans import Spans
-from purposeguard.points import Answer, State
+from purposeguard.points import Answer, Names, State
 from purposeguard.policy.names import shown
 from purposeguard.policy.reasons import Mode, Outcome
 from purposeguard.scope import Chain, new_key
@@ -72,8 +72,19 @@ class Hub:
 
     @property
     def observes(self) -> bool:
-        """Whether refused names and scopes are gaps instead of errors."""
-        return self.state.modes.default is Mode.OBSERVE
+        """Whether a refused scope raises nothing: some access inside may be only observed.
+
+        One that is enforced is denied all the same, under an empty root chain or an unknown name.
+        """
+        modes = self.state.modes
+        return modes.default is Mode.OBSERVE or Mode.OBSERVE in modes.patterns.values()
+
+    def observes_access(self, names: Names, chain: Chain) -> bool:
+        """Whether what is wrong with an access itself is a gap instead of an error."""
+        state = self.state
+        own = () if names.purpose is None else (names.purpose,)
+        purposes = (*chain.signature.purposes, *own)
+        return state.modes.of(names.category or "", purposes, state.policy) is Mode.OBSERVE
 
     def record(
         self,

@@ -137,9 +137,12 @@ class _Opaque(functools.partial[Any]):
 
 def innermost(raw: Any) -> Any:
     """Return the callable that partials and wrappers stand around."""
-    base = inspect.unwrap(raw)
-    while isinstance(base, functools.partial):
-        base = inspect.unwrap(base.func)
+    try:
+        base = inspect.unwrap(raw)
+        while isinstance(base, functools.partial):
+            base = inspect.unwrap(base.func)
+    except ValueError:  # wrappers that lead in a circle, or an object that has every attribute
+        return raw
     return base
 
 
@@ -178,7 +181,7 @@ def passing(raw: Any, gate: Gate) -> Any:
 def _copy_hints(raw: Any, base: Any, function: FunctionType) -> None:
     try:
         function.__signature__ = signature_of(raw)  # type: ignore[attr-defined]
-    except ValueError:  # some builtins have none
+    except (ValueError, TypeError):  # some builtins have none, and some objects a strange one
         pass
     for key in ("__annotations__", "__type_params__"):
         value = getattr(base, key, None)
@@ -245,7 +248,7 @@ def _coroutine(raw: Callable[..., Coroutine[Any, Any, Any]], gate: Gate) -> Any:
 
 
 def _stepped(raw: Callable[..., Any], gate: Gate, driver: Callable[[Any, Stretch], Any]) -> Any:
-    prepare, anything = gate.prepare, BaseException
+    prepare, anything, observed = gate.prepare, BaseException, _returned(driver)
 
     def call(*args: Any, **kwargs: Any) -> Any:
         stretch = prepare(args, kwargs)
@@ -260,6 +263,8 @@ def _stepped(raw: Callable[..., Any], gate: Gate, driver: Callable[[Any, Stretch
             stretch.end()
             raise
         stretch.suspend()
+        if stretch.span is not None:  # of a denial that is only observed
+            return observed(result, stretch)
         return driver(result, stretch)
 
     return call
@@ -288,7 +293,9 @@ def _named(driver: Any, driven: Any) -> Any:
     return driver
 
 
-def _drive(generator: Any, stretch: Stretch) -> Generator[Any, Any, Any]:
+def _drive(  # noqa: PLR0912 - every way in which a step can go
+    generator: Any, stretch: Stretch
+) -> Generator[Any, Any, Any]:
     sent: Any = None
     thrown: BaseException | None = None
     try:
@@ -305,10 +312,16 @@ def _drive(generator: Any, stretch: Stretch) -> Generator[Any, Any, Any]:
                     finally:
                         del error
             except StopIteration as stop:
+                stretch.suspend()
+                if not stretch.holds():
+                    raise stretch.take_error() from None
                 return stop.value
             finally:
                 sent = None
                 stretch.suspend()
+            if not stretch.holds():
+                value = None
+                raise stretch.take_error()
             try:
                 sent = yield value
             except GeneratorExit:
@@ -337,7 +350,9 @@ def _close(generator: Any, stretch: Stretch) -> None:
 _drive_awaitable = types.coroutine(FunctionType(_drive.__code__, globals(), _drive.__name__))
 
 
-async def _drive_async(generator: Any, stretch: Stretch) -> AsyncGenerator[Any, Any]:
+async def _drive_async(  # noqa: PLR0912 - every way in which a step can go
+    generator: Any, stretch: Stretch
+) -> AsyncGenerator[Any, Any]:
     sent: Any = None
     thrown: BaseException | None = None
     begun = False
@@ -360,6 +375,9 @@ async def _drive_async(generator: Any, stretch: Stretch) -> AsyncGenerator[Any, 
             finally:
                 sent = None
                 stretch.suspend_anywhere()
+            if not stretch.holds():
+                value = None
+                raise stretch.take_error()
             try:
                 sent = yield value
             except GeneratorExit:

@@ -9,7 +9,7 @@ _locks: "weakref.WeakSet[Lock]" = weakref.WeakSet()
 
 
 class Lock:
-    """A `threading.Lock` for a with-block."""
+    """A `threading.RLock` for a with-block: a signal handler may do what it has interrupted."""
 
     __slots__ = ("__weakref__", "_lock")
 
@@ -19,7 +19,7 @@ class Lock:
 
     def renew(self) -> None:
         """Forget whoever holds it."""
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
 
     def __enter__(self) -> None:
         self._lock.acquire()
@@ -30,7 +30,10 @@ class Lock:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._lock.release()
+        try:
+            self._lock.release()
+        except RuntimeError:
+            pass  # this child was forked inside the block, and its lock is a new one
 
 
 def _after_fork() -> None:

@@ -116,11 +116,18 @@ def read_names(
     source: object = None,
 ) -> Names:
     """Return the names as plain text. Raises UnknownNameError for what can't be a name at all."""
-    if isinstance(items, str | bytes):
+    if issubclass(type(items), str | bytes):
         raise UnknownNameError("`items` is one name where a list belongs: write `items=[…]`")
-    if items is not None and not isinstance(items, list | tuple | set | frozenset):
-        raise UnknownNameError("`items` is no list: write `items=[…]`")
-    listed = sorted(items, key=printable) if isinstance(items, set | frozenset) else items
+    listed: list[object] | None = None
+    if items is not None:
+        if not issubclass(type(items), list | tuple | set | frozenset):
+            raise UnknownNameError("`items` is no list: write `items=[…]`")
+        try:
+            listed = list(items)  # type: ignore[call-overload]
+        except Exception:  # noqa: BLE001 - a subclass may do anything when it is read
+            raise UnknownNameError("`items` can't be read: give a plain list of names") from None
+        if issubclass(type(items), set | frozenset):
+            listed.sort(key=printable)
     plain = None if listed is None else tuple(_text("item", item) for item in listed)
     if plain == ():
         raise UnknownNameError("`items` is empty: name at least one, or leave it out for all")

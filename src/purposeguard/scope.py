@@ -80,11 +80,14 @@ class Signature:
         """Whether this very object stands for its value everywhere."""
         return _table.get((self.purposes, self.root, self.carried)) is self
 
-    def as_carried(self) -> "Signature":
-        """Return the same purposes marked as handed over."""
+    def marked(self, root: bool, carried: bool) -> "Signature":
+        """Return the same purposes, marked as begun anew or handed over as well."""
+        root, carried = root or self.root, carried or self.carried
+        if (root, carried) == (self.root, self.carried):
+            return self
         if self.transient:
-            return Signature(self.purposes, root=self.root, carried=True, transient=True)
-        return _interned(self.purposes, self.root, carried=True)
+            return Signature(self.purposes, root=root, carried=carried, transient=True)
+        return _interned(self.purposes, root, carried)
 
     def as_closed(self) -> "Signature":
         """Return the signature of the same chain once a lease on it has died."""
@@ -303,11 +306,12 @@ class Chain:
         base: Chain = self
         while base.under is not None and not (base.lease.live() if base.lease else base.live()):
             base = base.under
+        if base is self:
+            return self
         dead = next((lease for lease in self.leases if not lease.live()), None)
-        if dead is None:
-            return base
-        signature, process = self.signature, dead.process
-        return Chain((dead,), signature, process, dead, base, self.subject, self.customer)
+        leases = self.leases if dead is None else (dead,)
+        process = self._process if dead is None else dead.process
+        return Chain(leases, self.signature, process, self.lease, base, self.subject, self.customer)
 
     def undeclared(self) -> "Chain":
         """Return the chain of a step in which one side declares nothing."""
@@ -322,20 +326,26 @@ class Chain:
         if other is self:
             return self
         added = [lease for lease in other.leases if lease not in self.leases]
-        if not added:
-            return self
         subject = self.subject if other.subject is None else other.subject
         customer = self.customer if other.customer is None else other.customer
-        return self._with(added, self, other.signature.carried, subject, customer)
+        if not added and subject is self.subject and customer is self.customer:
+            return self
+        marks = (other.signature.root, other.signature.carried)
+        return self._with(added, self, marks, subject, customer)
 
     def _with(
-        self, added: list[Lease], under: "Chain", carried: bool, subject: object, customer: object
+        self,
+        added: list[Lease],
+        under: "Chain",
+        marks: tuple[bool, bool],
+        subject: object,
+        customer: object,
     ) -> "Chain":
+        """Return the chain with more leases; `marks` are `root` and `carried` of their chain."""
         signature = self.signature
         for lease in added:
             signature = signature.declare(lease.purpose or "", lease.known)
-        if carried:
-            signature = signature.as_carried()
+        signature = signature.marked(*marks)
         leases = (*self.leases, *added)
         process = next((each.process for each in leases if each.process is not _here), _here)
         return Chain(leases, signature, process, None, under, subject, customer)
@@ -346,11 +356,11 @@ class Chain:
         What else is on it stays, must be live, and intersects.
         """
         rest = [lease for lease in self.leases if lease not in carried.leases]
-        signature = _ROOT if carried.signature.root else UNDECLARED
-        base = Chain((), signature, _here)
+        root = carried.signature.root or self.signature.root
+        base = Chain((), UNDECLARED, _here)
         subject = self.subject if carried.subject is None else carried.subject
         customer = self.customer if carried.customer is None else carried.customer
-        return base._with([*rest, *leases], self.shortened(), True, subject, customer)
+        return base._with([*rest, *leases], self.shortened(), (root, True), subject, customer)
 
 
 EMPTY = Chain((), UNDECLARED, _here)

@@ -23,6 +23,9 @@ People = tuple[object, object]
 
 NOBODY: People = (None, None)
 
+UNREADABLE: People = ((), ())
+"""Nobody who is known: neither those in the call, which can't be read, nor those around it."""
+
 
 class ReadsPeople(Protocol):
     """Finds subject and customer among the arguments of a call."""
@@ -146,6 +149,7 @@ class Stretch:
         "_before",
         "_call",
         "_consumer",
+        "_failed",
         "_gate",
         "_inside",
         "_token",
@@ -171,6 +175,7 @@ class Stretch:
         self.answer: Answer | None = None
         self.span: Span | None = None
         self.error: PurposeGuardError | None = None
+        self._failed = False
         self.chain = call if lease is None else self._open(call)
 
     def _open(self, below: Chain) -> Chain:
@@ -201,12 +206,16 @@ class Stretch:
         self.chain = self._open(self._call)
 
     def _fail_to_read(self, error: PurposeGuardError | None) -> None:
-        if self._gate.hub.observes:
+        hub, point = self._gate.hub, self._gate.point
+        self.people = UNREADABLE
+        if point is None:
+            goes_on = hub.observes
+        else:
+            goes_on = error is None or hub.observes_access(point.names, self.chain)
+        if goes_on:
             self.fail()
         elif error is not None:
             self.error = error.with_traceback(None)
-        elif self._gate.point is not None:
-            self.fail()
         else:
             self.error = ScopeError(
                 f"the people that purpose `{self._gate.purpose}` is declared for can't be found in "
@@ -218,14 +227,15 @@ class Stretch:
         point = self._gate.point
         if point is None:
             self._gate.hub.faults.add("people")
-        else:
-            self.answer = point.failed(self._gate.hub.state, self.chain.signature)
+        self._failed = True
 
     def _judge(self, chain: Chain) -> Answer | None:
         point = self._gate.point
         if point is None:
             return None
         state = self._gate.hub.state
+        if self._failed:
+            return point.failed(state, chain.signature)
         try:
             return point.answer(state, chain)
         except Exception:  # noqa: BLE001 - a check that fails is a gap, whatever went wrong in it
@@ -279,6 +289,14 @@ class Stretch:
         If they have died its result must not be handed over: that is an access of its own, and
         where it is enforced it leaves the error.
         """
+        self.holds()
+        self.leave()
+
+    def holds(self) -> bool:
+        """Whether what the call or step has come to may be handed over: its leases still live.
+
+        Where they have died that is an access of its own, and False leaves the error.
+        """
         answer = self.answer
         if (
             answer is not None
@@ -286,12 +304,13 @@ class Stretch:
             and not self.chain.live()
         ):
             self._withhold()
-        self.leave()
+        return self.error is None
 
     def _withhold(self) -> None:
         answer = self._judge(self.chain)
         if answer is None:
             return
+        self.answer = answer
         hub = self._gate.hub
         span = hub.record(answer, self.chain, self._before or get_current(), self.people)
         if answer.blocks:

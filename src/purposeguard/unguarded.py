@@ -3,9 +3,9 @@
 import functools
 import sys
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import ItemsView, Iterable, Iterator, KeysView, Mapping, ValuesView
 from dataclasses import dataclass
-from types import FunctionType, MethodType, ModuleType
+from types import FunctionType, MemberDescriptorType, MethodType, ModuleType
 from typing import Any
 
 from purposeguard.kinds import MARK, is_guarded
@@ -25,40 +25,47 @@ class Unguarded:
 _RAW = "the raw function behind a guarded one: put the guard below what registered it"
 _CACHED = "a cache around a guarded function answers every later purpose: cache inside the guard"
 _OVERRIDE = "overrides a guarded method without a guard: guard the override"
+_COLLECTIONS = (list, tuple, set, frozenset, deque, KeysView, ValuesView, ItemsView)
+"""What is looked into. Other collections may do work when they are read."""
 _ATOMS = frozenset({str, bytes, int, float, bool, type(None)})
 """What most of what is looked through is, and what leads nowhere."""
 
 
+def _is(value: object, kinds: Any) -> bool:
+    """`isinstance`, without asking the object, which may not be ready for questions."""
+    return issubclass(type(value), kinds)
+
+
 def find_unguarded(places: tuple[object, ...]) -> list[Unguarded]:
     """Look through places, by default through every imported module."""
-    modules = [module for module in list(sys.modules.values()) if isinstance(module, ModuleType)]
+    modules = [module for module in list(sys.modules.values()) if _is(module, ModuleType)]
     everywhere = list(_walk(modules))
+    looked = list(_walk(places)) if places else everywhere
     raws = {
         function
-        for _, value in everywhere
-        if isinstance(value, FunctionType) and is_guarded(value)
+        for _, value in (*everywhere, *looked)
+        if _is(value, FunctionType) and is_guarded(value)
         for function in _raws(value)
     }
-    looked = everywhere if not places else list(_walk(places))
     found = {Unguarded(place, why): None for place, value in looked for why in _faults(value, raws)}
     for _, value in looked:
-        if isinstance(value, type):
+        if _is(value, type):
             found.update((each, None) for each in _overrides(value))
     return list(found)
 
 
-def _faults(value: object, raws: set[FunctionType]) -> Iterator[str]:
+def _faults(value: Any, raws: set[FunctionType]) -> Iterator[str]:
     if any(function in raws for function in _functions_in(value)):
         yield _RAW
-    if isinstance(value, functools.cached_property) and _is_guarded(value.func):
+    if _is(value, functools.cached_property) and _is_guarded(value.func):
         yield _CACHED
     if hasattr(type(value), "cache_info") and _is_guarded(getattr(value, "__wrapped__", None)):
         yield _CACHED
 
 
-def _is_guarded(value: object) -> bool:
+def _is_guarded(value: Any) -> bool:
     """Whether a function is guarded, or wraps a guarded one, as far as can be seen."""
-    return isinstance(value, FunctionType) and hasattr(value, MARK)
+    return _is(value, FunctionType) and hasattr(value, MARK)
 
 
 def _raws(guarded: FunctionType) -> Iterator[FunctionType]:
@@ -82,11 +89,11 @@ def _is_ours(function: FunctionType) -> bool:
 def _functions_in(value: Any) -> Iterator[FunctionType]:
     """The function that a callable is, and those that it is made of."""
     while True:
-        if isinstance(value, functools.partial | functools.partialmethod):
+        if _is(value, functools.partial | functools.partialmethod):
             value = value.func
         elif type(value) in (MethodType, staticmethod, classmethod):
             value = value.__func__
-        elif isinstance(value, FunctionType):
+        elif _is(value, FunctionType):
             yield value
             value = vars(value).get("__wrapped__")
         elif hasattr(type(value), "cache_info"):
@@ -111,20 +118,20 @@ def _subclasses(base: type) -> Iterator[type]:
         yield from _subclasses(sub)
 
 
-def _parts(value: object) -> Iterator[object]:
-    if isinstance(value, staticmethod | classmethod):
+def _parts(value: Any) -> Iterator[Any]:
+    if _is(value, staticmethod | classmethod):
         yield value.__func__
-    elif isinstance(value, property):
+    elif _is(value, property):
         yield from (part for part in (value.fget, value.fset, value.fdel) if part)
-    elif isinstance(value, FunctionType):
+    elif _is(value, FunctionType):
         yield value
 
 
-def _walk(places: Iterable[object]) -> Iterator[tuple[str, object]]:
+def _walk(places: Iterable[object]) -> Iterator[tuple[str, Any]]:
     """Yield what stands in modules, classes and registries, each with its name."""
     seen: set[int] = set()
     # Breadth first: what is met at several depths is looked into from the least one.
-    queue: deque[tuple[str, object, int]] = deque((_name(place), place, 0) for place in places)
+    queue: deque[tuple[str, Any, int]] = deque((_name(place), place, 0) for place in places)
     while queue:
         name, value, depth = queue.popleft()
         if type(value) in _ATOMS:
@@ -136,38 +143,50 @@ def _walk(places: Iterable[object]) -> Iterator[tuple[str, object]]:
         queue.extend((f"{name}{label}", inner, depth + 1) for label, inner in _inside(value, depth))
 
 
-def _inside(value: object, depth: int) -> Iterator[tuple[str, object]]:
-    if (isinstance(value, ModuleType) and depth == 0) or (isinstance(value, type) and depth <= 2):
+def _inside(value: Any, depth: int) -> Iterator[tuple[str, Any]]:
+    if (_is(value, ModuleType) and depth == 0) or (_is(value, type) and depth <= 2):
         yield from ((f".{name}", inner) for name, inner in list(vars(value).items()))
-    elif isinstance(value, staticmethod | classmethod | property):
+    elif _is(value, staticmethod | classmethod | property):
         yield from (("", part) for part in _parts(value))
-    elif isinstance(value, functools.partial):
+    elif _is(value, functools.partial):
         yield "", value.func
-    elif isinstance(value, Mapping):
+    elif _is(value, Mapping):
         yield from _entries(value)
-    elif isinstance(value, list | tuple | set | frozenset):
+    elif _is(value, _COLLECTIONS):
         yield from ((f"[{place}]", inner) for place, inner in enumerate(list(value)))
-    elif not isinstance(value, FunctionType) or depth <= 2:
+    elif not _is(value, FunctionType) or depth <= 2:
         yield from _attributes(value)
+        yield from () if _is(value, FunctionType) else _slots(value)
 
 
-def _attributes(value: object) -> Iterator[tuple[str, object]]:
+def _attributes(value: Any) -> Iterator[tuple[str, Any]]:
     """What an object holds, such as an application that routes were registered with."""
     try:
         held = list(object.__getattribute__(value, "__dict__").items())
-    except Exception:  # noqa: BLE001 - most have none, and a stand-in for another object may raise
-        return
+    except Exception:  # noqa: BLE001 - many have none, and a stand-in for another object may raise
+        held = []
     yield from ((f".{name}", inner) for name, inner in held if name != "__wrapped__")
 
 
-def _entries(value: Mapping[Any, Any]) -> Iterator[tuple[str, object]]:
+def _slots(value: Any) -> Iterator[tuple[str, Any]]:
+    for kind in type(value).__mro__:
+        for name, member in vars(kind).items():
+            if type(member) is MemberDescriptorType and not name.startswith("__"):
+                try:
+                    yield f".{name}", member.__get__(value)
+                except AttributeError:
+                    continue
+
+
+def _entries(value: Mapping[Any, Any]) -> Iterator[tuple[str, Any]]:
     try:
         entries = list(value.items())
     except Exception:  # noqa: BLE001 - somebody else's mapping may do anything
         return
     for key, inner in entries:
-        label = key if isinstance(key, str) and key.isidentifier() else type(key).__name__
+        label = key if type(key) is str and key.isidentifier() else type(key).__name__
         yield f"[{label}]", inner
+        yield f"[{label}]", key
 
 
 def _name(place: object) -> str:

@@ -6,11 +6,16 @@ import weakref
 from types import TracebackType
 from typing import Protocol, Self
 
+from purposeguard.evidence.faults import Faults
 from purposeguard.exceptions import PurposeGuardError, UnknownNameError
-from purposeguard.policy_file import content_digest
+from purposeguard.policy.matrix import Policy
+from purposeguard.policy_file import MAX_BYTES, content_digest
 
 
 class _Loads(Protocol):
+    @property
+    def policy(self) -> Policy | None: ...
+
     def load(self, policy: str | os.PathLike[str], /) -> None: ...
 
 
@@ -27,7 +32,9 @@ class Watch:
     Content is compared by digest: times and sizes miss a rewrite within their resolution.
     """
 
-    def __init__(self, guard: _Loads, path: str | os.PathLike[str], seconds: float) -> None:
+    def __init__(
+        self, guard: _Loads, path: str | os.PathLike[str], seconds: float, faults: Faults
+    ) -> None:
         if not _is_time(seconds):
             raise UnknownNameError(
                 "a policy file can't be watched at this pace: give a number of seconds above 0",
@@ -36,6 +43,7 @@ class Watch:
         self._guard = weakref.ref(guard)
         self._path = os.path.abspath(path)  # noqa: PTH100 - stays the same when the process moves
         self._seconds = seconds
+        self._faults = faults
         self._seen = ""  # whatever happened to the file since it was loaded, the first look sees
         self._stopped = threading.Event()
         self._start()
@@ -45,23 +53,27 @@ class Watch:
         self._thread = threading.Thread(target=self._run, name="purposeguard-watch", daemon=True)
         self._thread.start()
 
-    def _look(self) -> str:
+    def _look(self, policy: Policy | None) -> str:
+        bounds = policy.bounds if policy else {}
         try:
-            return content_digest(self._path)
+            return content_digest(self._path, bounds.get("max_bytes", MAX_BYTES))
         except PurposeGuardError as error:
             return str(error)
 
     def _run(self) -> None:
         while not self._stopped.wait(self._seconds):
-            if not self.look():
-                return
+            try:
+                if not self.look():
+                    return
+            except Exception:  # noqa: BLE001 - a watch that died unseen would leave a policy stale
+                self._faults.add("watch")
 
     def look(self) -> bool:
         """Look at the file now. Returns False once there is nobody left to load it for."""
         guard = self._guard()
         if guard is None:
             return False
-        seen = self._look()
+        seen = self._look(guard.policy)
         if seen != self._seen:
             try:
                 guard.load(self._path)

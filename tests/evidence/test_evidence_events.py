@@ -201,7 +201,7 @@ def test_a_loaded_policy_is_told_with_what_maps_its_digest():
     guard.load(OTHER)
     first, second = telemetry.policy_events()
     assert (first.event_name, first.severity_number) == (POLICY_EVENT, SeverityNumber.INFO)
-    assert first.body == "policy `shop` is in force"
+    assert first.body == f"policy `shop` 2026-11 is in force, digest {POLICY.digest[:12]}"
     for event, policy in ((first, POLICY), (second, OTHER)):
         assert dict(event.attributes) == {
             "purposeguard.policy.status": "loaded",

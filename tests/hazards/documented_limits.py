@@ -87,11 +87,6 @@ LIMITS = {
         "can leave a purpose open in its context, as it can with any `with` block.",
         "Let Ctrl-C end the process; open each request's scope with `root=True`.",
     ),
-    "b53": Limit(
-        "People named by a list are read once, when the call is judged; a collection that "
-        "answers differently the next time, or is changed by another thread, is not noticed.",
-        "Pass plain lists or tuples of identifiers, and don't share them between threads.",
-    ),
     "c1": Limit(
         "A block hidden behind `ExitStack` or a context manager of one's own isn't seen in a "
         "generator, and leaks into the consumer between its steps.",

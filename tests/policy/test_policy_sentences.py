@@ -28,14 +28,16 @@ SENTENCES = {
     "`guard.carry(…)`",
     Reason.PURPOSE_UNKNOWN: "`nope` is no purpose of the policy, so `patient` (name, shoe_size) "
     "towards `stranger` may not be accessed: declare it there, or correct the name",
-    Reason.PROHIBITED: "purpose `study` is prohibited for `patient` (name, shoe_size) towards "
-    "`stranger` (4): for other items, recipients or sources the policy grants `care.visit`, "
+    Reason.PROHIBITED: "purpose `study` (also in force: `care.visit`, `care.bill`) is prohibited "
+    "for `patient` (name, shoe_size) towards `stranger` (4): for other items, recipients "
+    "or sources the policy grants `care.visit`, "
     "`careful` (1, 2, 3)",
-    Reason.NOT_GRANTED: "purpose `care.bill` may not access `patient` (name, shoe_size) towards "
-    "`stranger`: for other items, recipients or sources the policy grants `care.visit`, "
+    Reason.NOT_GRANTED: "purpose `care.bill` (also in force: `care.visit`) may not access "
+    "`patient` (name, shoe_size) towards `stranger`: for other items, recipients "
+    "or sources the policy grants `care.visit`, "
     "`careful` (1, 2, 3)",
-    Reason.ITEM_EXCESS: "purpose `care.visit` may not access `shoe_size` of `patient` (name, "
-    'shoe_size) towards `stranger` (1): ask for `items=["name", "address"]` or fewer',
+    Reason.ITEM_EXCESS: "purpose `care.visit` may not access `shoe_size` of `patient` "
+    'towards `stranger` (1): ask for `items=["name", "address"]` or fewer',
     Reason.SOURCE_NOT_LISTED: "purpose `care.visit` may not collect `patient` (name, address) "
     "towards `stranger` from `hearsay`: the policy lists `form`",
     Reason.RECIPIENT_NOT_LISTED: "purpose `care.visit` may not access `patient` (name, address) "
@@ -57,8 +59,8 @@ SENTENCES = {
     Reason.CONSENT_MISSING: f"purpose `care.visit` may access {GIVEN} only with the customer's "
     "consent (1, 5, 6), and there is none on record: obtain it first",
     Reason.EVIDENCE_UNAVAILABLE: f"purpose `care.visit` may access {GIVEN} only with the "
-    "customer's authorisation (1, 5, 6), which can't be looked up: name the subject and customer, "
-    "and attach a store that knows them",
+    "customer's authorisation (1, 5, 6), which can't be looked up: nothing that knows it can be "
+    "attached yet, so observe this cell with a pattern in `modes`",
     Reason.GRANTED_BY_GROUND: f"purpose `care.visit` may access {GIVEN} (1, 5, 6, 8): "
     "the ground `court` stands in for consent",
     Reason.GRANTED: f"purpose `care.visit` may access {GIVEN} (1, 5, 6)",
@@ -131,8 +133,8 @@ def test_sentences_keep_the_wording_rules(reason):
             {"purposes": ("care",)},
             (
                 "purpose `care` may access `patient` only with the customer's authorisation "
-                "(c.care), which can't be looked up: name the subject and customer, and attach a "
-                "store that knows them"
+                "(c.care), which can't be looked up: nothing that knows it can be attached yet, "
+                "so observe this cell with a pattern in `modes`"
             ),
         ),
     ],

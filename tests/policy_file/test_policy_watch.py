@@ -285,9 +285,11 @@ def test_forked_children_go_on_watching(path):
 HELD = """
     import os, sys, threading, time
     from pathlib import Path
+    from purposeguard.evidence.faults import Faults
     from purposeguard.watching import Watch
 
     class Slow:
+        policy = None
         def __init__(self):
             self.begun, self.loads = threading.Event(), []
         def load(self, path, /):
@@ -296,7 +298,7 @@ HELD = """
             time.sleep(1 if len(self.loads) == 1 else 0)
 
     slow = Slow()
-    watch = Watch(slow, sys.argv[1], 0.02)
+    watch = Watch(slow, sys.argv[1], 0.02, Faults())
     slow.begun.wait(30)
     if os.fork() == 0:
         end = time.monotonic() + 30

@@ -51,6 +51,16 @@ class AccessRecord:
         return self.decision.category
 
     @property
+    def items(self) -> tuple[str, ...] | None:
+        """The items that were asked for, or None for all."""
+        return self.decision.items
+
+    @property
+    def clauses(self) -> tuple[str, ...]:
+        """The clauses behind the answer."""
+        return self.decision.clauses
+
+    @property
     def outcome(self) -> str:
         """`permit`, `violation` or `gap`."""
         return self.decision.outcome

@@ -34,16 +34,20 @@ def names(values: Iterable[object]) -> str:
 
 
 def _purpose(decision: "Decision") -> str:
-    return f"purpose {printable(decision.purpose)}"
+    others = [each for each in decision.purposes if each != decision.purpose]
+    beside = f" (also in force: {names(others)})" if others else ""
+    return f"purpose {printable(decision.purpose)}{beside}"
 
 
 def _data(decision: "Decision") -> str:
     data = printable(decision.category)
     if decision.items:
         data += f" ({', '.join(printable(item).strip('`') for item in decision.items)})"
-    if decision.recipient is not None:
-        data += f" towards {printable(decision.recipient)}"
-    return data
+    return data + _towards(decision)
+
+
+def _towards(decision: "Decision") -> str:
+    return "" if decision.recipient is None else f" towards {printable(decision.recipient)}"
 
 
 def _clauses(clauses: Iterable[str]) -> str:
@@ -127,7 +131,8 @@ def _not_granted(decision: "Decision") -> str:
 
 def _item_excess(decision: "Decision") -> str:
     excess = names(decision.excess)
-    text = f"{_purpose(decision)} may not access {excess} of {_data(decision)}"
+    data = printable(decision.category) + _towards(decision)
+    text = f"{_purpose(decision)} may not access {excess} of {data}"
     if decision.allowed_items:
         listed = ", ".join(f'"{item}"' for item in decision.allowed_items)
         return f"{text}{_clauses(decision.clauses)}: ask for `items=[{listed}]` or fewer"
@@ -213,7 +218,7 @@ def _evidence_unavailable(decision: "Decision") -> str:
     return _lacks(
         decision,
         "which can't be looked up",
-        "name the subject and customer, and attach a store that knows them",
+        "nothing that knows it can be attached yet, so observe this cell with a pattern in `modes`",
     )
 
 

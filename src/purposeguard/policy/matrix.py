@@ -4,7 +4,7 @@ Nothing here raises: what is wrong with a document comes back as problems.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from types import MappingProxyType
 
@@ -119,6 +119,8 @@ class Policy:
     warnings: tuple[Problem, ...]
     origin: str | None = None
     """The file that it was loaded from."""
+    bounds: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
+    """The `max_bytes` and `max_nodes` that it was loaded within."""
 
     def knows_purpose(self, purpose: str) -> bool:
         """Whether the policy declares this purpose."""

@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterable
 from dataclasses import replace
 from importlib import resources
+from types import MappingProxyType
 
 from pydantic import ValidationError
 
@@ -31,7 +32,10 @@ def load_policy(
     with everything that is wrong with it, each with line and column.
     """
     raw = read_bytes(path, max_bytes)
-    return parse_policy(raw, os.fspath(path), max_bytes=max_bytes, max_nodes=max_nodes)
+    policy = parse_policy(raw, os.fspath(path), max_bytes=max_bytes, max_nodes=max_nodes)
+    return replace(
+        policy, bounds=MappingProxyType({"max_bytes": max_bytes, "max_nodes": max_nodes})
+    )
 
 
 def bundled_policy(name: str) -> Policy:

@@ -44,6 +44,10 @@ def _text(value: object) -> str:
     return int.__repr__(value) if isinstance(value, int) else str(value)
 
 
+COLLECTIONS = frozenset({list, tuple, set, frozenset})
+"""What several people may be given in: no subclass, which may do anything when it is read."""
+
+
 def is_identifier(value: object) -> bool:
     """Whether a value may name a person or customer: `str`, `int` or `UUID`, and no `bool`."""
     kind = type(value)  # isinstance would ask the object, which may lie
@@ -52,5 +56,5 @@ def is_identifier(value: object) -> bool:
 
 def identifiers(value: object) -> tuple[object, ...] | None:
     """Return the identifiers in a value or a collection of values, or None where one is none."""
-    values = tuple(value) if isinstance(value, list | tuple | set | frozenset) else (value,)
+    values = tuple(value) if type(value) in COLLECTIONS else (value,)  # type: ignore[arg-type]
     return values if all(map(is_identifier, values)) else None
