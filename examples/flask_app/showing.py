@@ -134,7 +134,7 @@ def _told(answer: Answer, seen: Seen) -> Iterator[tuple[str, str]]:
     if answer.status == 403:
         yield "why", answer.body["detail"]
         for name, text in seen.events:
-            yield "log", name if text == answer.body["detail"] else f"{name}: {text}"
+            yield "log", name if text.startswith(answer.body["detail"]) else f"{name}: {text}"
     elif seen.events:
         for name, text in seen.events:
             yield "why", text

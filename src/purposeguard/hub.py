@@ -117,7 +117,8 @@ class Hub:
         inside = context if span is None else self.spans.made_current(span, context)
         violation = answer.decision.outcome is Outcome.VIOLATION
         name = "purposeguard.violation" if violation else "purposeguard.gap"
-        self.events.emit(name, answer.decision.explain(), answer.event, WARNING, inside)
+        text = f"{answer.decision.explain()} [{answer.site.shown()}]"
+        self.events.emit(name, text, answer.event, WARNING, inside)
 
     def _record(
         self,

@@ -5,6 +5,7 @@ point keeps, for one state of the guard, an answer for each signature that it ha
 the span's attributes and the counter, all ready. A reload swaps the state and with it every cache.
 """
 
+import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -60,6 +61,10 @@ class Site(NamedTuple):
 
     def __str__(self) -> str:
         return f"{self.file}:{self.line}"
+
+    def shown(self) -> str:
+        """Return function, file and line as one finds them in an editor."""
+        return f"{self.function}, {os.path.basename(self.file)}:{self.line}"  # noqa: PTH119 - faster
 
 
 class Names(NamedTuple):

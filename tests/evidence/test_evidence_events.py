@@ -2,6 +2,7 @@
 
 import json
 import logging
+import re
 
 import pytest
 from evidence_kit import (
@@ -28,6 +29,8 @@ def told(caplog):
 
 POLICY_EVENT = "purposeguard.policy"
 
+PLACE = r" \[test_evidence_events\.deny, test_evidence_events\.py:[0-9]+\]"
+
 
 def deny(guard, purpose="advice", category="buyer"):
     """Make one access that is not permitted, and return its decision."""
@@ -48,7 +51,7 @@ def test_a_denial_is_an_opentelemetry_event_where_there_is_a_provider(mode, capl
     (event,) = telemetry.logs()
     (span,) = telemetry.spans()
     assert event.event_name == "purposeguard.violation"
-    assert event.body == decision.explain()
+    assert re.fullmatch(re.escape(decision.explain()) + PLACE, event.body)
     assert event.severity_number is SeverityNumber.WARN
     attributes = dict(span.attributes)
     assert ("error.type" in attributes) == (mode == "enforce")
@@ -66,7 +69,8 @@ def test_a_denial_is_a_log_line_where_there_is_no_provider(mode, caplog):
     decision = deny(guard)
     (line,) = told(caplog)
     assert (line.name, line.levelno) == ("purposeguard", logging.WARNING)
-    assert line.getMessage() == f"purposeguard.violation: {decision.explain()}"
+    sentence = re.escape(f"purposeguard.violation: {decision.explain()}")
+    assert re.fullmatch(sentence + PLACE, line.getMessage())
     attributes = json.loads(one_line_json(line.purposeguard))
     assert attributes["purposeguard.reason"] == "item_excess"
     assert attributes["purposeguard.mode"] == mode
