@@ -298,6 +298,7 @@ def _drive(  # noqa: PLR0912 - every way in which a step can go
 ) -> Generator[Any, Any, Any]:
     sent: Any = None
     thrown: BaseException | None = None
+    done = False
     try:
         while True:
             if not stretch.resume():
@@ -312,16 +313,15 @@ def _drive(  # noqa: PLR0912 - every way in which a step can go
                     finally:
                         del error
             except StopIteration as stop:
-                stretch.suspend()
-                if not stretch.holds():
-                    raise stretch.take_error() from None
-                return stop.value
+                value, done = stop.value, True
             finally:
                 sent = None
                 stretch.suspend()
             if not stretch.holds():
                 value = None
                 raise stretch.take_error()
+            if done:
+                return value
             try:
                 sent = yield value
             except GeneratorExit:
