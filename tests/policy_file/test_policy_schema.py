@@ -6,6 +6,7 @@ import sys
 from importlib import resources
 from itertools import islice
 
+import pydantic
 import pytest
 from jsonschema import Draft7Validator, FormatChecker
 from policy_texts import FULL, SMARTHR, as_json, as_yaml, at, full, paths, problems_of
@@ -68,6 +69,10 @@ def checked(*arguments):
     return json.loads(done.stdout)
 
 
+@pytest.mark.skipif(
+    tuple(map(int, pydantic.VERSION.split(".")[:2])) < (2, 12),
+    reason="an older pydantic writes the same schema in other words",
+)
 def test_the_published_schema_is_the_generated_one():
     """Regenerate it where this fails: the models have changed, or pydantic's way to write them."""
     generated = json.dumps(json_schema(), indent=2, ensure_ascii=False) + "\n"
