@@ -8,20 +8,26 @@ from importlib.metadata import version
 
 from benchmarks.calls import kinds, spans
 from benchmarks.compiling import compiling
+from benchmarks.conditions import conditions
 from benchmarks.decisions import decisions
 from benchmarks.importing import importing
 from benchmarks.measuring import SIZES, Figure, Size
 from benchmarks.memory import memory
+from benchmarks.recording import recorded
+from benchmarks.reporting import reporting
 
 LIBRARIES = ("purposeguard", "opentelemetry-api", "opentelemetry-sdk", "pydantic", "PyYAML")
 
 PARTS: dict[str, Callable[[Size], Iterator[Figure]]] = {
     "spans": spans,
     "kinds": kinds,
+    "conditions": conditions,
     "decisions": decisions,
     "compiling": compiling,
     "importing": importing,
     "memory": memory,
+    "recording": recorded,
+    "reporting": reporting,
 }
 
 

@@ -21,12 +21,18 @@ class Size:
     """Fresh ones for each import that is timed."""
     accesses: int
     """While memory is watched; as many denials come on top."""
+    records: int
+    """In the ledger that is reported on."""
 
 
 SIZES = {
-    "tiny": Size(rounds=1, milliseconds=0.01, interpreters=1, accesses=200),
-    "default": Size(rounds=80, milliseconds=4, interpreters=15, accesses=1_000_000),
-    "full": Size(rounds=400, milliseconds=4, interpreters=51, accesses=10_000_000),
+    "tiny": Size(rounds=1, milliseconds=0.01, interpreters=1, accesses=200, records=200),
+    "default": Size(
+        rounds=80, milliseconds=4, interpreters=15, accesses=1_000_000, records=200_000
+    ),
+    "full": Size(
+        rounds=400, milliseconds=4, interpreters=51, accesses=10_000_000, records=10_000_000
+    ),
 }
 
 

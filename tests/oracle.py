@@ -3,6 +3,10 @@
 Every check that applies to an item under a cell is yielded; the earliest in `ORDER` is the answer.
 """
 
+from datetime import date
+
+from dateutil.relativedelta import relativedelta
+
 ORDER = [
     *("check_failed", "category_unknown", "purpose_undeclared", "purpose_closed"),
     *("purpose_unknown", "prohibited", "not_granted", "item_excess", "source_not_listed"),
@@ -10,6 +14,12 @@ ORDER = [
     *("mandate_missing", "request_missing", "ground_not_accepted", "consent_withdrawn"),
     *("consent_missing", "evidence_unavailable", "granted_by_ground", "granted"),
 ]
+PERIODS = {
+    "P10D": relativedelta(days=10),
+    "P1M": relativedelta(months=1),
+    "P1Y": relativedelta(years=1),
+    "P1Y1M1D": relativedelta(years=1, months=1, days=1),
+}
 RANK = {reason: rank for rank, reason in enumerate(ORDER)}
 
 
@@ -87,16 +97,36 @@ def _checks(policy, access, known, purpose, item, cell):
     request = policy["requests"]["purpose"] if "requests" in policy else None
     verified = known["findings"].get("verified_request") == "held"
     if not (request and covers(request, purpose) and verified):
-        if known["use_suspended"]:
+        if known["use_suspended"] and not _goes_on(policy, category, item, known):
             yield "use_suspended"
         if known["provision_suspended"] and name is not None and kind != "processor":
             yield "provision_suspended"
-        if known["retention_elapsed"]:
+        if known["erased"]:
             yield "retention_elapsed"
+        rule = cell.get("retention") or policy["retention"].get(category)
+        if rule and known["looked_up"] and operation != "collect":
+            yield _kept(rule, known)
     for need in (given or {}).get("needs", ()):
         yield _need(policy, access, known, need, (need, group, category))
     for need in (*cell.get("needs", ()), *(source or {}).get("needs", ())):
         yield _need(policy, access, known, need, None)
+
+
+def _goes_on(policy, category, item, known):
+    """Whether a suspension of use waits for the contract's end."""
+    essential = policy["essential"].get(category, {"items": ()})["items"]
+    return item in essential and known["contract_ended"] is None
+
+
+def _kept(rule, known):
+    counted = {"collection": "collected", "contract_end": "contract_ended"}
+    start = known[counted[rule["counted_from"]]]
+    if start is None and rule["counted_from"] == "contract_end":
+        return "granted"
+    if start is None or known["today"] is None:
+        return "evidence_unavailable"
+    last = date.fromisoformat(start) + PERIODS[rule["period"]]
+    return "granted" if date.fromisoformat(known["today"]) <= last else "retention_elapsed"
 
 
 def _given(policy, category, name, purpose, cell, today):

@@ -14,10 +14,13 @@ ROOT = Path(__file__).parent.parent
     [
         ("spans", ["2", "4", "4", "4", "6"]),
         ("kinds", []),
+        ("conditions", ["11"]),
         ("decisions", ["1"] * 12),
         ("compiling", ["8", "8"]),
         ("importing", ["9"]),
         ("memory", ["10", "10"]),
+        ("recording", ["3", "5", "7", "7"]),
+        ("reporting", []),
     ],
 )
 def test_every_benchmark_runs(part, budgets):

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from purposeguard import Guard, Ledger, bundled_policy
 from purposeguard.policy.reasons import Reason
 from purposeguard.policy_file import parse_policy
 
@@ -21,9 +22,10 @@ def blocks(language):
     return [text for found, text in BLOCK.findall(README) if found == language]
 
 
-def test_the_python_examples_print_what_the_readme_says():
+def test_the_python_examples_print_what_the_readme_says(tmp_path, monkeypatch):
     """All Python blocks run one after another in one namespace, each followed by its output."""
     pytest.importorskip("flask", reason="one recipe is a Flask view")
+    monkeypatch.chdir(tmp_path)
     namespace = {"__name__": "readme"}
     found = BLOCK.findall(README)
     ran = 0
@@ -37,6 +39,7 @@ def test_the_python_examples_print_what_the_readme_says():
             exec(compile(text, f"README.md block {position}", "exec"), namespace)
         assert printed.getvalue() == expected
         ran += 1
+    namespace["subjects"].close()  # a service keeps it open
     assert ran >= 8
 
 
@@ -72,9 +75,17 @@ def test_the_other_commands_run(line, tmp_path, monkeypatch, capsys):
     """Each further command line works as it is written."""
     pytest.importorskip("typer", reason="the command needs the extra `cli`")
     from purposeguard.cli import main
+    from purposeguard.subjects.sql import SqlSubjects
 
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PURPOSEGUARD_SUBJECT_KEY", "a key of the tests, no secret")
     Path("privacy-policy.yaml").write_text(blocks("yaml")[0])
+    with Ledger("ledger") as ledger:
+        guard = Guard(bundled_policy("smarthr"), ledger=ledger)
+        with guard.purpose("recruitment.contact"):
+            guard.check("candidate", items=["name"])
+        SqlSubjects("sqlite:///people.db", key=b"a key of the tests, no secret").close()
+        Path("kept-elsewhere.jsonl").write_text(ledger.checkpoint().text())
     program, *arguments = shlex.split(line)
     monkeypatch.setattr(sys, "argv", [program, *arguments])
     assert program == "purposeguard"

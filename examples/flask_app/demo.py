@@ -6,12 +6,13 @@ python examples/flask_app/demo.py [--mode enforce|observe] [--port N]
 import argparse
 import sys
 import tempfile
+from contextlib import closing
 from pathlib import Path
 
 from hr_service import create_app
 from hr_service.guard import guard
 from showing import Screen
-from watching import Watcher, send, serve
+from watching import Watcher, send, serve, verified
 
 PERMITTED = {
     "Recruiting": [
@@ -31,6 +32,17 @@ PERMITTED = {
         ("POST", "/newsletter", "the newsletter to customers"),
         ("GET", "/visitors", "who is to be let in"),
     ],
+    "Consent and mandates": [
+        ("POST", "/events/1/co-host", "guests who have agreed"),
+        ("POST", "/customers/1/audience", "to advertisers, as agreed"),
+        ("GET", "/customers/1/payslips", "as that customer's mandate has it"),
+    ],
+    "A person's own requests": [
+        ("GET", "/requests/1/report", "what a candidate is told"),
+        ("POST", "/candidates/3/suspension", "another wants no more use"),
+        ("POST", "/requests/2/verification", "it is really them"),
+        ("POST", "/requests/2/acceptance", "from now on it holds"),
+    ],
 }
 REFUSED = {
     "What the policy does not permit": [
@@ -40,8 +52,14 @@ REFUSED = {
         ("GET", "/reports/pay-trends", "analyse entrusted data"),
         ("POST", "/reports/visitors-for-group", "visitors to a group company"),
     ],
+    "What somebody has not agreed to, or stopped": [
+        ("POST", "/reports/events/1/guests", "all guests, to the co-host"),
+        ("POST", "/customers/2/audience", "to advertisers, nobody asked"),
+        ("GET", "/customers/2/payslips", "without that customer's mandate"),
+        ("POST", "/candidates/3/invitation", "who wanted no more use"),
+    ],
     "What can't be judged, and so is not permitted either": [
-        ("POST", "/events/1/co-host", "consent can't be looked up yet"),
+        ("POST", "/reports/events/1/nameless", "whom to look up isn't said"),
         ("GET", "/reports/everybody", "a view that names no purpose"),
     ],
 }
@@ -57,14 +75,17 @@ def main() -> int:
     screen = Screen(sys.stdout)
     watcher = Watcher()
     with tempfile.TemporaryDirectory() as folder:
-        app = create_app(Path(folder) / "hr.sqlite", mode=given.mode)
-        with serve(app, given.port) as url:
+        database, ledger = Path(folder) / "hr.sqlite", Path(folder) / "ledger"
+        app = create_app(database, mode=given.mode, ledger=ledger)
+        with closing(app.extensions["subjects"]), serve(app, given.port) as url:
             screen.start(guard.health(), url, watcher.take())
             for section, requests in (PERMITTED | REFUSED).items():
                 screen.section(section)
                 for method, path, story in requests:
                     answer = send(method, url + path)
                     screen.request(method, path, story, answer, watcher.take())
+        screen.section("The ledger, by `purposeguard ledger verify`")
+        screen.command(verified(ledger))
     screen.summary()
     return 1 if screen.failed else 0
 

@@ -67,6 +67,11 @@ class Screen:
             if span.parent is None:
                 self._span(span, seen.spans, 0)
 
+    def command(self, output: str) -> None:
+        """Show what a command has printed."""
+        for line in output.splitlines():
+            self._paragraph("", line)
+
     def summary(self) -> None:
         """Say what came of all requests."""
         count = self._verdicts

@@ -2,11 +2,14 @@
 
 import json
 import logging
+import subprocess
+import sys
 import threading
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from flask import Flask
@@ -30,6 +33,15 @@ def serve(app: Flask, port: int) -> Iterator[str]:
         server.shutdown()
         thread.join()
         server.server_close()
+
+
+def verified(ledger: Path) -> str:
+    """Return what the command says of the ledger, while the service still writes into it."""
+    command = [sys.executable, "-m", "purposeguard", "ledger", "verify", ledger.name]
+    done = subprocess.run(  # noqa: S603 - a command of ours
+        command, cwd=ledger.parent, capture_output=True, text=True, check=False
+    )
+    return done.stdout
 
 
 class Answer(NamedTuple):

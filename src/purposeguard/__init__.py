@@ -4,6 +4,8 @@ Tag data access with a category, declare a purpose, and every access is checked 
 recorded, shown as an OpenTelemetry span, and, out of purpose, blocked or logged.
 """
 
+from purposeguard.evidence.ledger.checkpoints import Checkpoint
+from purposeguard.evidence.ledger.ledger import Durability, Ledger, LedgerHealth
 from purposeguard.evidence.record import AccessRecord
 from purposeguard.exceptions import (
     AccessDeniedError,
@@ -12,8 +14,10 @@ from purposeguard.exceptions import (
     PolicyError,
     PurposeGuardError,
     ScopeError,
+    SubjectStoreError,
     UndecidedAccessError,
     UnknownNameError,
+    UnusableLedgerError,
 )
 from purposeguard.guard import Guard, Health
 from purposeguard.policy.access import Access
@@ -26,10 +30,14 @@ __all__ = [
     "Access",
     "AccessDeniedError",
     "AccessRecord",
+    "Checkpoint",
     "Decision",
+    "Durability",
     "Guard",
     "Health",
+    "Ledger",
     "LedgerError",
+    "LedgerHealth",
     "Mode",
     "Operation",
     "OutOfPurposeError",
@@ -39,8 +47,10 @@ __all__ = [
     "PurposeGuardError",
     "Reason",
     "ScopeError",
+    "SubjectStoreError",
     "UndecidedAccessError",
     "UnknownNameError",
+    "UnusableLedgerError",
     "bundled_policy",
     "load_policy",
 ]

@@ -6,9 +6,9 @@ from typing import Any
 from uuid import UUID
 
 from purposeguard.exceptions import UnknownNameError
+from purposeguard.identities import NOBODY, People
 from purposeguard.kinds import signature_of
 from purposeguard.policy.names import nearest, printable
-from purposeguard.stretch import NOBODY, People
 from purposeguard.subjects.keys import COLLECTIONS, identifiers
 
 Selector = str | Callable[[inspect.BoundArguments], object]
@@ -61,13 +61,23 @@ class ArgumentReader:
         bound = self._signature.bind(*args, **kwargs)
         bound.apply_defaults()
         return (
-            checked("subject", self._subject and _selected(self._subject, bound)),
-            checked("customer", self._customer and _selected(self._customer, bound)),
+            self._subject and _selected("subject", self._subject, bound),
+            self._customer and _selected("customer", self._customer, bound),
         )
 
 
-def _selected(selector: Selector, bound: inspect.BoundArguments) -> object:
-    return bound.arguments[selector] if isinstance(selector, str) else selector(bound)
+def _selected(
+    role: str, selector: Selector, bound: inspect.BoundArguments
+) -> tuple[object, ...] | None:
+    if not isinstance(selector, str):
+        return checked(role, selector(bound))
+    found = checked(role, bound.arguments[selector])
+    if found is None:  # it would pass for whoever is named around the call
+        raise UnknownNameError(
+            f"the parameter {printable(selector)} that names the {role} is `None`: say who it is, "
+            "or give a callable, which may return `None` where nobody is to be named"
+        )
+    return found
 
 
 def _selector(

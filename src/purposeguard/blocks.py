@@ -13,6 +13,7 @@ from opentelemetry.context import Context, attach, get_current
 from purposeguard.arguments import ArgumentReader, people_given
 from purposeguard.exceptions import PurposeGuardError, ScopeError
 from purposeguard.hub import Hub
+from purposeguard.identities import NOBODY, UNREADABLE, People
 from purposeguard.kinds import guarded, innermost
 from purposeguard.points import AccessPoint, Names, Site, UnknownName
 from purposeguard.policy.access import Access
@@ -28,7 +29,7 @@ from purposeguard.scope import (
     current_chain,
     with_chain,
 )
-from purposeguard.stretch import NOBODY, UNREADABLE, Gate, People, Stretch
+from purposeguard.stretch import Gate, Stretch
 
 if TYPE_CHECKING:
     from functools import partialmethod
@@ -222,7 +223,7 @@ class PurposeScope(_Block):
         people = NOBODY
         try:
             if frame.f_code.co_flags & _YIELDS and not self._across_yield:
-                _refuse_in_generator(frame, "purpose")
+                refuse_in_generator(frame, "purpose")
             if not known or self._given is not None or self._error is not None:
                 people = self._judge_block(hub.observes)
         except PurposeGuardError as error:
@@ -269,7 +270,8 @@ class PurposeScope(_Block):
         self.__exit__(kind, error, traceback)
 
 
-def _refuse_in_generator(frame: FrameType, noun: str) -> None:
+def refuse_in_generator(frame: FrameType, noun: str) -> None:
+    """Raise ScopeError for a block that is written directly in a generator."""
     if _leaks_across_yield(frame):
         raise ScopeError(
             f"a `guard.{noun}` block in a generator would stay open while the generator waits: "
@@ -317,8 +319,11 @@ class AccessScope(_Block):
         return self._decision(stretch)
 
     async def __aenter__(self) -> Decision:
-        stretch = self._enter(sys._getframe(1))
+        stretch = self._enter(sys._getframe(1), later=True)
+        if stretch.waiting is not None:
+            await stretch.ready()
         if stretch.error is not None:
+            self._open.pop(id(stretch), None)
             raise stretch.take_error()
         return self._decision(stretch)
 
@@ -335,7 +340,7 @@ class AccessScope(_Block):
             return stretch.decision
         return undecided(Reason.CHECK_FAILED, Access(self._names.category or ""))
 
-    def _enter(self, frame: FrameType, *, yields: bool = False) -> Stretch:
+    def _enter(self, frame: FrameType, *, yields: bool = False, later: bool = False) -> Stretch:
         """Return the stretch of the block, open or with the error that refuses it."""
         hub = self._hub
         people = NOBODY
@@ -345,7 +350,7 @@ class AccessScope(_Block):
         observes = hub.observes_access(self._names, chain)
         try:
             if not yields and frame.f_code.co_flags & _YIELDS:
-                _refuse_in_generator(frame, "access")
+                refuse_in_generator(frame, "access")
             people = self._judge_block(observes)
         except PurposeGuardError as error:
             if not observes:
@@ -358,6 +363,7 @@ class AccessScope(_Block):
         point = hub.declared.point(self._names, site_of(frame), hub.tally)
         lease = Lease(purpose, purpose is None or hub.state.knows(purpose), self)
         stretch = Stretch(Gate(hub, point=point), chain, lease, people)
+        stretch.later = later
         if failed:
             stretch.fail()
         stretch.start(get_current())

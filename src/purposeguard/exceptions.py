@@ -65,4 +65,27 @@ class UndecidedAccessError(AccessDeniedError):
 
 
 class LedgerError(AccessDeniedError):
-    """The access could not be recorded, and recording is required."""
+    """The access could not be recorded, and recording is required. `cause` says why, in a word."""
+
+    def __init__(self, decision: Decision, cause: str) -> None:
+        self.cause = cause
+        super().__init__(decision)
+        fix = "see to the ledger's disk and directory"
+        if cause == "closed":
+            fix = "the ledger was closed before the last access, so close it later"
+        text = (
+            f"the access to `{decision.category}` could not be recorded ({cause}), and its ledger "
+            f"is required: {fix}"
+        )
+        self.args = (text,)
+
+    def __reduce__(self) -> tuple[type["LedgerError"], tuple[Decision, str]]:  # type: ignore[override]
+        return type(self), (self.decision, self.cause)
+
+
+class UnusableLedgerError(PurposeGuardError):
+    """A ledger can't be opened, read or keyed as asked. The message says the fix."""
+
+
+class SubjectStoreError(PurposeGuardError):
+    """The store of subjects can't be opened or used as asked. The message says the fix."""

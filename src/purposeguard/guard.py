@@ -2,8 +2,9 @@
 
 import os
 import sys
-from collections.abc import AsyncGenerator, Callable, Coroutine, Generator, Mapping
+from collections.abc import AsyncGenerator, Callable, Coroutine, Generator, Iterable, Mapping
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from logging import ERROR, INFO, WARNING
 from types import FunctionType
 from typing import Any, TypeVar
@@ -15,13 +16,16 @@ from opentelemetry.trace import TracerProvider
 from purposeguard.arguments import Identifiers, Selector
 from purposeguard.blocks import AccessScope, PurposeScope
 from purposeguard.carrying import carry
+from purposeguard.evidence.ledger.ledger import Ledger, LedgerHealth
 from purposeguard.exceptions import (
     PolicyError,
     PurposeGuardError,
     ScopeError,
     UnknownNameError,
 )
-from purposeguard.hub import Actor, Hub
+from purposeguard.grounds import GroundScope, stated
+from purposeguard.hub import Hub
+from purposeguard.identities import Actor
 from purposeguard.locks import Lock
 from purposeguard.points import Names, State, evidence_now, read_names, readable
 from purposeguard.policy.access import Access
@@ -32,6 +36,8 @@ from purposeguard.policy.names import exact
 from purposeguard.policy_file import load_policy
 from purposeguard.scope import current_chain
 from purposeguard.subjects.keys import SubjectKey
+from purposeguard.subjects.look_up import LookUp
+from purposeguard.subjects.store import SubjectStore
 from purposeguard.unguarded import Unguarded, find_unguarded
 from purposeguard.watching import Watch
 
@@ -42,6 +48,8 @@ Work = TypeVar(
     | Generator[Any, Any, Any]
     | AsyncGenerator[Any, Any],
 )
+
+T = TypeVar("T")
 
 Items = list[str] | tuple[str, ...] | set[str] | frozenset[str]
 """Names of items. Nothing wider: a bare text would pass as a collection of its letters."""
@@ -62,6 +70,8 @@ class Health:
     """How often each outlet of evidence, and each watch, has failed."""
     refused: tuple[str, ...] | None = None
     """What was wrong with a later policy that was refused, or None."""
+    ledger: LedgerHealth | None = None
+    """How the ledger is doing, or None without one."""
 
 
 class Guard:
@@ -70,8 +80,11 @@ class Guard:
     `policy` is a loaded policy or the path of its file. It may come later, through `load`; until
     then every access is refused. `mode` is
     `"enforce"` (a denied access raises) or `"observe"` (it is recorded, and the call goes on);
-    `modes` maps patterns `category:purpose` to modes that differ. `subject_key` (at least 16 bytes)
-    is what keyed hashes of people are made with; without it no person is recorded. `actor` is a
+    `modes` maps patterns `category:purpose` to modes that differ. `ledger` is what keeps a durable
+    record of every access. `subjects` is a store
+    that knows what is on record about people: consent, suspended use and the like. `subject_key`
+    (at least 16 bytes) is what keyed hashes of people are made with, in records and in the store;
+    without it no person is recorded, and no store can be used. `actor` is a
     callable that says who acts. `service` names this service in records.
 
     Telemetry goes to the global OpenTelemetry providers unless others are given.
@@ -85,6 +98,8 @@ class Guard:
         *,
         mode: str = "enforce",
         modes: Mapping[str, str] | None = None,
+        ledger: Ledger | None = None,
+        subjects: SubjectStore | None = None,
         subject_key: bytes | None = None,
         actor: Actor | None = None,
         service: str | None = None,
@@ -100,15 +115,18 @@ class Guard:
         self._modes = None if modes is None else dict(modes)
         self._loading = Lock()
         self._refused: tuple[str, ...] | None = None
+        key = None if subject_key is None else _key(subject_key)
         self._hub = Hub(
-            State(None, parsed),
-            subject_key=None if subject_key is None else _key(subject_key),
+            State(None, parsed, ledger=_ledger(ledger), look_up=_look_up(subjects, key)),
+            subject_key=key,
             actor=actor,
             service=service,
             tracer_provider=tracer_provider,
             logger_provider=logger_provider,
             meter_provider=meter_provider,
         )
+        if ledger is not None:
+            self._attach(ledger)
         if policy is not None:
             self.load(policy)
 
@@ -169,6 +187,27 @@ class Guard:
         given = None if subject is None and customer is None else (subject, customer)
         return PurposeScope(hub, names, given, error, root, across_yield)
 
+    def ground(
+        self,
+        name: str,
+        *,
+        justification: str,
+        reference: str | None = None,
+        condition: str | None = None,
+        lasts: timedelta = timedelta(hours=1),
+    ) -> GroundScope:
+        """State a lawful exception of the policy for a block: it lifts what the policy says.
+
+        `justification` (at most 500 characters) is kept in the ledger, once; name nobody in it.
+        `condition` is the one that the policy ties the ground to. `reference` is a ticket or file
+        number. After `lasts`, at most 30 days, the ground lifts nothing more.
+
+        Raises ScopeError for what can't be a statement. Entering the block raises UnknownNameError
+        for a ground that the policy lacks, and ScopeError where its condition is not stated or a
+        required ledger can't record it.
+        """
+        return GroundScope(self._hub, stated(name, justification, reference, condition, lasts))
+
     def _read(self, needed: str, **given: Any) -> tuple[Names, PurposeGuardError | None]:
         """Read names; what can't be one is told where the scope is used, as unknown names are."""
         try:
@@ -205,8 +244,28 @@ class Guard:
         return scope.check(sys._getframe(1))
 
     def decide(self, access: Access) -> Decision:
-        """Answer the pure question: no look at the context, no record, no exception."""
-        return decide(self._hub.state.policy, access, evidence_now())
+        """Answer the pure question: no look at the context, no record, no exception.
+
+        Where the access names a subject or customer, and a store knows them, they are looked up.
+        """
+        return next(self._hub.identities.decide(self._hub.state, [access]))
+
+    def permitted_subjects(self, access: Access, subjects: Iterable[T]) -> list[T]:
+        """Return those of `subjects` for whom an access is permitted, in one look-up for all.
+
+        For code that has to filter before it acts: a newsletter leaves out who has not consented.
+        Without `purposes` of its own, the access is judged under those in force here. Nothing is
+        recorded; the access itself is, once it is made. Raises TypeError for what is no Access.
+        """
+        if type(access) is not Access:
+            raise TypeError("`access` is no Access: write `Access(category, …)`")
+        if not access.purposes:
+            signature = current_chain(self._hub.key).in_force()
+            access = replace(access, purposes=signature.purposes, closed=signature.closed)
+        listed = [subject for subject in subjects if subject is not None]
+        each = [replace(access, subject=subject) for subject in listed]
+        decisions = self._hub.identities.decide(self._hub.state, each)
+        return [subject for subject, answer in zip(listed, decisions, strict=True) if answer]
 
     def granted_items(self, category: str) -> tuple[str, ...]:
         """Return the items of a category that the purposes in force may see, in policy order.
@@ -245,10 +304,18 @@ class Guard:
         """
         return find_unguarded(places)
 
-    def load(self, policy: Policy | str | os.PathLike[str], *, mode: str | None = None) -> None:
+    def load(
+        self,
+        policy: Policy | str | os.PathLike[str],
+        *,
+        mode: str | None = None,
+        ledger: Ledger | None = None,
+        subjects: SubjectStore | None = None,
+    ) -> None:
         """Judge by this policy, or by the one in this file, from now on.
 
-        May be called again, and replaces the policy as a whole; `mode` replaces the mode. Raises
+        May be called again, and replaces the policy as a whole; `mode` replaces the mode, `ledger`
+        the ledger and `subjects` the store of subjects, which are left open. Raises
         PolicyError for a file that can't be used, UnknownNameError for an unknown mode and, at the
         first load, for a pattern, and for every name that code has declared, that the policy lacks.
         A later policy that lacks such names replaces all the same, and an event lists them. What
@@ -256,15 +323,27 @@ class Guard:
         """
         try:
             with self._loading:
-                news = self._put_in_force(policy, mode)
+                look_up = _look_up(subjects, self._hub.identities.key)
+                news = self._put_in_force(policy, mode, _ledger(ledger), look_up)
         except PurposeGuardError as error:
             self._announce_refusal(error)
             raise
+        if ledger is not None:
+            self._attach(ledger)
         if news is not None:
             self._announce(*news)
 
+    def _attach(self, ledger: Ledger) -> None:
+        """Have the ledger's news and figures told with the guard's own."""
+        ledger.listen(self._hub.tell_of_ledger)
+        self._hub.tally.watch(ledger)
+
     def _put_in_force(
-        self, policy: Policy | str | os.PathLike[str], mode: str | None
+        self,
+        policy: Policy | str | os.PathLike[str],
+        mode: str | None,
+        ledger: Ledger | None,
+        look_up: LookUp | None,
     ) -> tuple[Policy, list[str]] | None:
         """Return the policy now in force and the names that it lacks, or None if it is the same."""
         state = self._hub.state
@@ -275,12 +354,15 @@ class Guard:
             raise _bad_mode(strange[0])
         self._refused = None
         before = state.policy
+        kept = state if ledger is None else replace(state, ledger=ledger)
+        kept = kept if look_up is None else replace(kept, look_up=look_up)
         if before and before.digest == loaded.digest and modes is state.modes:
-            if (before.origin, before.bounds) != (loaded.origin, loaded.bounds):
-                self._hub.state = replace(state, policy=loaded)
+            same = (before.origin, before.bounds) == (loaded.origin, loaded.bounds)
+            if not same or kept is not state:
+                self._hub.state = replace(kept, policy=loaded)
             return None
         self._hub.declared.adopt(loaded)
-        self._hub.state = replace(self._hub.state, policy=loaded, modes=modes)
+        self._hub.state = replace(kept, policy=loaded, modes=modes)
         missing = [bad.message for bad in strange]
         return loaded, missing + self._hub.declared.missing(loaded)
 
@@ -346,6 +428,7 @@ class Guard:
             mode=state.modes.default,
             faults=dict(self._hub.faults),
             refused=self._refused,
+            ledger=state.ledger.health() if state.ledger else None,
         )
 
     @property
@@ -380,6 +463,36 @@ def modes_for(mode: object, patterns: object) -> Modes:
 
 def _bad_mode(bad: BadMode) -> UnknownNameError:
     return UnknownNameError(bad.message, bad.name.strip("`"), bad.suggestion)
+
+
+def _ledger(given: object) -> Ledger | None:
+    if given is not None and not isinstance(given, Ledger):
+        raise UnknownNameError(
+            "`ledger` is no ledger: give `Ledger(path)`",
+            "ledger",
+        )
+    return given
+
+
+def _look_up(store: object, key: SubjectKey | None) -> LookUp | None:
+    if store is None:
+        return None
+    if not isinstance(store, SubjectStore):
+        raise UnknownNameError(
+            "`subjects` is no store of subjects: give for example `SqlSubjects(url, key=…)`",
+            "subjects",
+        )
+    if key is None:
+        raise UnknownNameError(
+            "`subjects` needs a `subject_key`: give the guard the key that the store was made with",
+            "subject_key",
+        )
+    if store.key_id != key.id:
+        raise UnknownNameError(
+            "`subjects` was made with another key than the guard's `subject_key`: use one for both",
+            "subject_key",
+        )
+    return LookUp(store)
 
 
 def _key(key: bytes) -> SubjectKey:

@@ -2,10 +2,9 @@
 
 import os
 import socket
-from collections.abc import Callable
-from contextvars import ContextVar
 from datetime import UTC, datetime
-from logging import WARNING
+from logging import ERROR, INFO, WARNING
+from typing import NamedTuple
 
 from opentelemetry._logs import LoggerProvider
 from opentelemetry.context import Context
@@ -15,31 +14,51 @@ from opentelemetry.trace import Span, TracerProvider
 from purposeguard.declarations import Declarations
 from purposeguard.evidence.events import Events
 from purposeguard.evidence.faults import Faults
+from purposeguard.evidence.ledger.journal import Ticket, UnrecordedError
+from purposeguard.evidence.ledger.ledger import Ledger
+from purposeguard.evidence.ledger.lines import ground_text, people_text
+from purposeguard.evidence.ledger.segments import News
 from purposeguard.evidence.metrics import Tally, tally_for
 from purposeguard.evidence.record import AccessRecord
 from purposeguard.evidence.spans import Spans
+from purposeguard.exceptions import LedgerError
+from purposeguard.identities import NOBODY, Actor, Identities, People, Who
 from purposeguard.points import Answer, Names, State
 from purposeguard.policy.names import shown
 from purposeguard.policy.reasons import Mode, Outcome
-from purposeguard.scope import Chain, new_key
-from purposeguard.subjects.keys import SubjectKey, is_identifier
+from purposeguard.scope import Chain, OpenGround, new_key
+from purposeguard.subjects.keys import SubjectKey
 
-Actor = Callable[[], object]
 
-_asking_who: ContextVar[bool] = ContextVar("purposeguard_asking_who", default=False)
-"""Set while an actor callable runs: it may read guarded data, and is not asked again for it."""
+class Waiting(NamedTuple):
+    """A record that is written, and that is not known to be on disk yet."""
+
+    ledger: Ledger
+    ticket: Ticket
+
+    async def over(self) -> None:
+        """Await that it is. Raises UnrecordedError where it must be and can't."""
+        await self.ledger.settled(self.ticket)
+
+
+class Evidence(NamedTuple):
+    """What was left of one access."""
+
+    span: Span | None
+    refusal: LedgerError | None = None
+    """What to raise, though the policy permits it: there is no record, and there must be one."""
+    waiting: Waiting | None = None
 
 
 class Hub:
     """One guard's working parts, apart from its public face."""
 
     __slots__ = (
-        "_actor",
         "_host",
-        "_subject_key",
         "declared",
         "events",
         "faults",
+        "identities",
         "key",
         "service",
         "spans",
@@ -66,8 +85,7 @@ class Hub:
         self.events = Events(logger_provider, self.faults)
         self.tally: Tally = tally_for(meter_provider, self.faults)
         self.service = service
-        self._subject_key = subject_key
-        self._actor = actor
+        self.identities = Identities(subject_key, actor, self.faults)
         self._host = socket.gethostname()
 
     @property
@@ -91,27 +109,93 @@ class Hub:
         answer: Answer,
         chain: Chain,
         context: Context,
-        people: tuple[object, object] = (None, None),
-    ) -> Span | None:
-        """Leave evidence of one access in every outlet and return its span, still open.
+        people: People = NOBODY,
+        *,
+        later: bool = False,
+    ) -> Evidence:
+        """Leave evidence of one access in every outlet, and return it, its span still open.
 
-        The span of a blocked access has ended.
+        The span of a blocked or refused access has ended. `later` leaves waiting for the disk to
+        the caller.
         """
         answer.count.add()
         span = self.spans.start(answer.span_name, context, answer.attributes)
-        outlets = self.state.outlets
-        if outlets:
-            record = self._record(answer, chain, self.spans.ids(span, context), people)
-            for outlet in outlets:
-                try:
-                    outlet.record(record)
-                except Exception:  # noqa: BLE001 - a fault of an outlet changes no decision
-                    self.faults.add(type(outlet).__name__)
-        if not answer.permits:
+        evidence = Evidence(span)
+        ledger, outlets = self.state.ledger, self.state.outlets
+        stands = None if answer.decision.ground is None else chain.ground
+        ground = None if stands is None else stands.id
+        if ledger is not None or outlets:
+            who = self.identities.who(answer.decision.category, chain, people)
+            if ledger is not None:
+                text = self.spans.ids_text(span, context) + people_text(*who)
+                text += ground_text(ground)
+                evidence = Evidence(span, *self.write(ledger, answer, text, later=later))
+            if outlets:
+                trace = self.spans.ids(span, context)
+                record = self._record(answer, trace, who, evidence.refusal is not None, ground)
+                for outlet in outlets:
+                    try:
+                        outlet.record(record)
+                    except Exception:  # noqa: BLE001 - a fault of an outlet changes no decision
+                        self.faults.add(type(outlet).__name__)
+        if evidence.refusal is not None:
+            if span is not None:
+                self.spans.end_refused(span)
+        elif not answer.permits:
             self._tell(answer, span, context)
             if span is not None and answer.blocks:
                 self.spans.end_blocked(span)
-        return span
+        return evidence
+
+    def write(
+        self, ledger: Ledger, answer: Answer, text: str, *, later: bool = False
+    ) -> tuple[LedgerError | None, Waiting | None]:
+        """Write an access into the ledger: before data is released, or else it is refused.
+
+        Return the refusal, or what is still to be waited for.
+        """
+        must = ledger.required and answer.must
+        goes_on = not answer.blocks
+        try:
+            ticket = ledger.access(
+                answer.text or answer.recorded_as(self.service),
+                text,
+                answer.decision,
+                must=must,
+                goes_on=goes_on,
+            )
+            if ticket is None:
+                return None, None
+            if later:
+                return None, Waiting(ledger, ticket)
+            ledger.settle(ticket)
+        except UnrecordedError as error:
+            ledger.tell()
+            return LedgerError(answer.decision, str(error)), None
+        except Exception:  # noqa: BLE001 - a fault of the ledger must not release data either
+            self.faults.add("ledger")
+            if must and goes_on:
+                return LedgerError(answer.decision, "failed"), None
+        return None, None
+
+    def tell_of_ledger(self, news: News) -> None:
+        """Emit the log event for something that an operator should know of the ledger."""
+        attributes = {f"purposeguard.ledger.{key}": each for key, each in news.attributes.items()}
+        attributes["purposeguard.ledger.status"] = news.status
+        level = ERROR if news.trouble else INFO
+        self.events.emit("purposeguard.ledger", news.text, attributes, level)
+
+    def tell_of_ground(self, ground: OpenGround, status: str, reference: str | None) -> None:
+        """Emit the log event for a ground that begins or ends; why it applies is not in it."""
+        attributes = {
+            "purposeguard.ground": ground.name,
+            "purposeguard.ground.id": ground.id,
+            "purposeguard.ground.status": status,
+        }
+        if reference is not None:
+            attributes["purposeguard.ground.reference"] = reference
+        text = f"the ground `{ground.name}` has {status}"
+        self.events.emit("purposeguard.ground", text, attributes, WARNING)
 
     def _tell(self, answer: Answer, span: Span | None, context: Context) -> None:
         inside = context if span is None else self.spans.made_current(span, context)
@@ -123,14 +207,11 @@ class Hub:
     def _record(
         self,
         answer: Answer,
-        chain: Chain,
         trace: tuple[str | None, str | None],
-        people: tuple[object, object],
+        who: Who,
+        refused: bool,
+        ground: str | None,
     ) -> AccessRecord:
-        key = self._subject_key
-        subject = chain.subject if people[0] is None else people[0]
-        customer = chain.customer if people[1] is None else people[1]
-        category = answer.decision.category
         return AccessRecord(
             time=datetime.now(UTC),
             decision=answer.decision,
@@ -146,35 +227,10 @@ class Hub:
             process=os.getpid(),
             trace_id=trace[0],
             span_id=trace[1],
-            subjects=self._hashed(f"subject:{category}", subject),
-            customers=self._hashed("customer", customer),
-            actor=self._acting(),
-            key_id=key.id if key else None,
+            subjects=who.subjects,
+            customers=who.customers,
+            actor=who.actor,
+            key_id=who.key,
+            refused=refused,
+            ground_id=ground,
         )
-
-    def _hashed(self, kind: str, values: object) -> tuple[str, ...]:
-        key = self._subject_key
-        if key is None or not isinstance(values, tuple):
-            return ()
-        try:
-            return tuple(key.hash(kind, value) for value in values)
-        except Exception:  # noqa: BLE001 - whose data it was is evidence, not part of the decision
-            self.faults.add("people")
-            return ()
-
-    def _acting(self) -> str | None:
-        if self._actor is None or self._subject_key is None or _asking_who.get():
-            return None
-        asking = _asking_who.set(True)
-        try:
-            actor = self._actor()
-            if actor is None:
-                return None
-            if not is_identifier(actor):
-                raise TypeError("an actor is a text, a whole number or a UUID")
-            return self._subject_key.hash("actor", actor)
-        except Exception:  # noqa: BLE001 - who acted is evidence, not part of the decision
-            self.faults.add("actor")
-            return None
-        finally:
-            _asking_who.reset(asking)

@@ -228,7 +228,13 @@ def _coroutine(raw: Callable[..., Coroutine[Any, Any, Any]], gate: Gate) -> Any:
     begin, anything = gate.begin, BaseException
 
     async def call(*args: Any, **kwargs: Any) -> Any:
-        stretch = begin(args, kwargs)
+        stretch = begin(args, kwargs, later=True)
+        try:
+            if stretch.waiting is not None:
+                await stretch.ready()
+        except anything:
+            del args, kwargs
+            raise
         if stretch.error is not None:
             del args, kwargs
             raise stretch.take_error()
@@ -249,9 +255,10 @@ def _coroutine(raw: Callable[..., Coroutine[Any, Any, Any]], gate: Gate) -> Any:
 
 def _stepped(raw: Callable[..., Any], gate: Gate, driver: Callable[[Any, Stretch], Any]) -> Any:
     prepare, anything, observed = gate.prepare, BaseException, _returned(driver)
+    later = driver is drive_async
 
     def call(*args: Any, **kwargs: Any) -> Any:
-        stretch = prepare(args, kwargs)
+        stretch = prepare(args, kwargs, later)
         if stretch.error is not None:
             del args, kwargs
             raise stretch.take_error()
@@ -356,9 +363,14 @@ async def _drive_async(  # noqa: PLR0912 - every way in which a step can go
     sent: Any = None
     thrown: BaseException | None = None
     begun = False
+    stretch.later = True
     try:
         while True:
-            if not stretch.resume():
+            goes_on = stretch.resume()
+            if stretch.waiting is not None:
+                await stretch.ready()
+                goes_on = stretch.error is None
+            if not goes_on:
                 raise stretch.take_error()
             try:
                 if thrown is None:
@@ -407,7 +419,16 @@ def _first_step(generator: Any) -> Any:
 
 
 async def _drive_coroutine(coroutine: Any, stretch: Stretch) -> Any:
-    if not stretch.resume():
+    stretch.later = True
+    goes_on = stretch.resume()
+    if stretch.waiting is not None:
+        try:
+            await stretch.ready()
+        except BaseException:
+            coroutine.close()
+            raise
+        goes_on = stretch.error is None
+    if not goes_on:
         coroutine.close()
         raise stretch.take_error()
     try:

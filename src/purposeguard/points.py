@@ -7,12 +7,14 @@ the span's attributes and the counter, all ready. A reload swaps the state and w
 
 import os
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from purposeguard.evidence.faults import Count
+from purposeguard.evidence.ledger.ledger import Ledger
+from purposeguard.evidence.ledger.lines import access_text
 from purposeguard.evidence.metrics import Tally
 from purposeguard.evidence.record import Outlet
 from purposeguard.exceptions import (
@@ -26,8 +28,10 @@ from purposeguard.policy.decide import Decision, decide, undecided
 from purposeguard.policy.matrix import Policy
 from purposeguard.policy.modes import Modes
 from purposeguard.policy.names import exact, nearest, printable, shown
-from purposeguard.policy.reasons import Mode, Operation, Outcome, Reason
+from purposeguard.policy.reasons import RANK, Mode, Operation, Outcome, Reason
 from purposeguard.scope import Chain, Signature
+from purposeguard.subjects.findings import evidence_for
+from purposeguard.subjects.look_up import Known, LookUp, Pair
 
 _CACHE_LIMIT = 4096
 """Prepared answers a point keeps; signatures beyond it are decided each time."""
@@ -40,6 +44,9 @@ class State:
     policy: Policy | None
     modes: Modes
     outlets: tuple[Outlet, ...] = ()
+    ledger: Ledger | None = None
+    look_up: LookUp | None = None
+    """Where people are looked up, or None where nothing knows about them."""
     purposes: Mapping[str, object] = field(init=False, repr=False)
     """The purposes that the policy declares."""
 
@@ -192,10 +199,12 @@ class Answer:
         "decision",
         "event",
         "mode",
+        "must",
         "permits",
         "signature",
         "site",
         "span_name",
+        "text",
     )
 
     def __init__(
@@ -215,6 +224,10 @@ class Answer:
         self.count = count
         self.permits = decision.outcome is Outcome.PERMIT
         self.blocks = not self.permits and mode is Mode.ENFORCE
+        self.must = mode is Mode.ENFORCE
+        """Whether a ledger that is required is required for this access."""
+        self.text: str | None = None
+        """What all records of this answer have in common, made for the first one."""
         self.span_name = f"access {known[0]}" if known[0] else "access"
         self.event = {
             f"purposeguard.{key}": value
@@ -225,6 +238,22 @@ class Answer:
         if self.blocks:
             attributes["error.type"] = self.error_class().__name__
         self.attributes = MappingProxyType(attributes)
+
+    def recorded_as(self, service: str | None) -> str:
+        """Return what a ledger keeps of it, all but time, trace and people."""
+        signature, site = self.signature, self.site
+        self.text = access_text(
+            self.decision,
+            mode=self.mode,
+            chain=tuple(map(shown, signature.purposes)),
+            root=signature.root,
+            carried=signature.carried,
+            function=site.function,
+            file=site.file,
+            line=site.line,
+            service=service,
+        )
+        return self.text
 
     def error_class(self) -> type[AccessDeniedError]:
         """Which error stands for this denial."""
@@ -282,17 +311,32 @@ def evidence_now() -> Evidence:
     return Evidence(today=datetime.now(UTC).date())
 
 
+class _Prepared(NamedTuple):
+    """What a point has prepared for one state."""
+
+    state: State | None
+    day: date | None
+    """The only day that it is for; None where no answer lapses with the day."""
+    answers: dict[Signature, Answer]
+    questions: dict[Signature, "Answer | Question"]
+    lifted: dict[tuple[Signature, str], "Answer | Question"]
+    """The questions inside a ground."""
+
+
 class AccessPoint:
     """One place in the code that touches data of one category."""
 
-    __slots__ = ("_tally", "cache", "names", "site")
+    __slots__ = ("_prepared", "_tally", "asked", "cache", "names", "site")
 
     def __init__(self, names: Names, site: Site, tally: Tally) -> None:
         self.names = names
         self.site = site
         self._tally = tally
+        self._prepared = _Prepared(None, None, {}, {}, {})
         self.cache: tuple[State | None, dict[Signature, Answer]] = (None, {})
         """The answers that are prepared, and the state that they are for."""
+        self.asked: tuple[State | None, dict[Signature, Answer | Question]] = (None, {})
+        """The same of questions."""
 
     def answer(self, state: State, chain: Chain) -> Answer:
         """Return the answer for what is in force, prepared once for each signature."""
@@ -300,34 +344,68 @@ class AccessPoint:
 
     def _answered(self, state: State, chain: Chain) -> Answer:
         signature = chain.in_force()
-        cached, answers = self.cache
-        if cached is not state:
-            answers = {}
-            self.cache = (state, answers)
-        return answers.get(signature) or self._prepare(state, signature, answers)
+        answers = self._kept(state).answers
+        found = answers.get(signature)
+        if found is None:
+            decision = decide(state.policy, self.access(signature), evidence_now())
+            found = self.answer_to(state, decision, signature)
+            if not signature.transient and len(answers) < _CACHE_LIMIT:
+                answers[signature] = found
+        return found
 
-    def _prepare(
-        self, state: State, signature: Signature, answers: dict[Signature, Answer]
-    ) -> Answer:
-        access = self.access(signature)
-        decision = decide(state.policy, access, evidence_now())
-        answer = self._answer(state, decision, signature)
-        timed = self.names.recipient is not None
-        if not signature.transient and not timed and len(answers) < _CACHE_LIMIT:
-            answers[signature] = answer
-        return answer
+    def question(self, state: State, chain: Chain, ground: str | None) -> "Answer | Question":
+        """Return the question whose answer depends on the people named, or its only answer.
+
+        An answer that no evidence can change costs no look-up. `ground` is the one in force.
+        """
+        found = chain.prepared(state, self.asked) if ground is None else None
+        return found or self._asked(state, chain.in_force(), ground)
+
+    def _asked(self, state: State, signature: Signature, ground: str | None) -> "Answer | Question":
+        kept = self._kept(state)
+        if ground is None:
+            found = kept.questions.get(signature)
+        else:
+            found = kept.lifted.get((signature, ground))
+        if found is None:
+            asked = Question(self, state, signature, ground)
+            found = asked if depends_on_people(asked.decision) else asked.without
+            if not signature.transient and len(kept.questions) + len(kept.lifted) < _CACHE_LIMIT:
+                if ground is None:
+                    kept.questions[signature] = found
+                else:
+                    kept.lifted[signature, ground] = found
+        return found
+
+    def _kept(self, state: State) -> _Prepared:
+        """What is prepared for this state; where answers lapse with the day, on this day."""
+        kept = self._prepared
+        if kept.state is state and (kept.day is None or kept.day == evidence_now().today):
+            return kept
+        day = evidence_now().today if self._lapses(state.policy) else None
+        self._prepared = kept = _Prepared(state, day, {}, {}, {})
+        if day is None:
+            self.cache = (state, kept.answers)
+            self.asked = (state, kept.questions)
+        return kept
+
+    def _lapses(self, policy: Policy | None) -> bool:
+        """Whether an answer may lapse with the day, as a processor's supervision does."""
+        recipient = policy.recipients.get(self.names.recipient or "") if policy else None
+        return recipient is not None and recipient.supervised_until is not None
 
     def failed(self, state: State, signature: Signature) -> Answer:
         """Return the gap for a check in which something went wrong."""
         decision = undecided(Reason.CHECK_FAILED, self.access(signature), state.policy)
-        return self._answer(state, decision, signature)
+        return self.answer_to(state, decision, signature)
 
-    def access(self, signature: Signature) -> Access:
-        """Return the access that this point makes under a signature."""
+    def access(self, signature: Signature, ground: str | None = None) -> Access:
+        """Return the access that this point makes under a signature and a ground."""
         names = self.names
         return Access(
             names.category or "",
             purposes=signature.purposes,
+            grounds=() if ground is None else (ground,),
             closed=signature.closed,
             items=names.items,
             operation=names.operation,
@@ -335,11 +413,76 @@ class AccessPoint:
             source=names.source,
         )
 
-    def _answer(self, state: State, decision: Decision, signature: Signature) -> Answer:
+    def answer_to(self, state: State, decision: Decision, signature: Signature) -> Answer:
+        """Return the answer that a decision comes to."""
         mode = state.modes.of(decision.category, decision.purposes, state.policy)
         known = _known(state, decision)
         count = self._tally.count((*known, str(decision.outcome), str(decision.reason), str(mode)))
         return Answer(decision, mode, signature, self.site, count, known)
+
+
+def depends_on_people(decision: Decision) -> bool:
+    """Whether what is on record about people can change a decision that was made without it."""
+    before = RANK[decision.reason] < RANK[Reason.USE_SUSPENDED]
+    return not before and decision.operation != Operation.ERASE
+
+
+class Question:
+    """What one access point asks under one signature about the people that an access names."""
+
+    __slots__ = ("_access", "_made", "_point", "_signature", "_state", "decision")
+
+    def __init__(
+        self, point: AccessPoint, state: State, signature: Signature, ground: str | None
+    ) -> None:
+        self._point = point
+        self._state = state
+        self._signature = signature
+        self._access = point.access(signature, ground)
+        self._made: dict[Decision, Answer] = {}
+        self.decision = decide(state.policy, self._access, evidence_now())
+        """What it comes to with nothing known about anybody."""
+
+    @property
+    def without(self) -> Answer:
+        """The answer where nobody is named, or nothing that knows them is attached."""
+        return self._answer_to(self.decision)
+
+    @property
+    def unavailable(self) -> Answer:
+        """The answer where the people can't be looked up."""
+        gap = replace(self.decision, outcome=Outcome.GAP, reason=Reason.EVIDENCE_UNAVAILABLE)
+        return self._answer_to(gap)
+
+    def answer(self, pair: Pair, known: Known) -> Answer:
+        """Return the answer for one subject and customer."""
+        found: Answer | None = known.answers.get(self)
+        if found is None:
+            found = self._answered(pair, known)
+            if not self._signature.transient:
+                known.answers[self] = found
+        return found
+
+    def _answered(self, pair: Pair, known: Known) -> Answer:
+        policy = self._state.policy
+        if policy is None:
+            return self.unavailable
+        now = evidence_now().today
+        evidence = evidence_for(policy, self._access, pair, known.subject, known.customer, now)
+        return self._answer_to(decide(policy, self._access, evidence))
+
+    def _answer_to(self, decision: Decision) -> Answer:
+        found = self._made.get(decision)
+        if found is None:
+            found = self._point.answer_to(self._state, decision, self._signature)
+            if len(self._made) < _CACHE_LIMIT:
+                self._made[decision] = found
+        return found
+
+
+def worst(answers: Iterable[Answer]) -> Answer:
+    """Return the answer for several people at once: all of them must be permitted."""
+    return min(answers, key=lambda answer: RANK[answer.decision.reason])
 
 
 def _known(state: State, decision: Decision) -> tuple[str, str]:

@@ -6,6 +6,7 @@ that it is on dies with it, wherever a copy of that chain is still held.
 """
 
 import os
+import time
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
@@ -185,6 +186,39 @@ class Lease:
         return self.epoch == self.opener.epoch and self.process is _here
 
 
+class OpenGround:
+    """A lawful exception that a block states, for as long as its lease lives and its time lasts.
+
+    `condition` is the one that was stated, `site` the place in the code.
+    """
+
+    __slots__ = ("_ends", "condition", "id", "lease", "name", "site")
+
+    def __init__(
+        self,
+        name: str,
+        condition: str | None,
+        identifier: str,
+        site: Any,
+        lease: Lease,
+        ends: float,
+    ) -> None:
+        self.name = name
+        self.condition = condition
+        self.id = identifier
+        self.site = site
+        self.lease = lease
+        self._ends = ends
+
+    def live(self) -> bool:
+        """Whether it still counts."""
+        return self.lease.live() and time.monotonic() < self._ends
+
+    def over(self) -> bool:
+        """Whether this process has opened its block, and left it."""
+        return self.lease.process is _here and not self.lease.live()
+
+
 NOWHERE = Context()
 
 
@@ -194,6 +228,7 @@ class Chain:
     __slots__ = (
         "_process",
         "customer",
+        "ground",
         "inside",
         "lease",
         "leases",
@@ -213,6 +248,7 @@ class Chain:
         under: "Chain | None" = None,
         subject: object = None,
         customer: object = None,
+        ground: OpenGround | None = None,
     ) -> None:
         self.leases = leases
         self.signature = signature
@@ -221,6 +257,9 @@ class Chain:
         self.under = under
         self.subject = subject
         self.customer = customer
+        self.ground = ground
+        """The innermost ground that a block states. It stands beside the leases: its end kills
+        nothing, it is not carried, and a root chain drops it."""
         self.stretch: Any = None
         """The stretch of the access block that pushed this chain."""
         self.inside: Context | None = None
@@ -289,7 +328,19 @@ class Chain:
             base,
             below.subject if subject is None else subject,
             below.customer if customer is None else customer,
+            below.ground,
         )
+
+    def stating(self, ground: OpenGround) -> "Chain":
+        """Return the chain inside a block that states a ground."""
+        chain = self.push(ground.lease)
+        chain.ground = ground
+        return chain
+
+    def ground_in_force(self) -> OpenGround | None:
+        """Return the ground that counts: the innermost one, if it is live."""
+        ground = self.ground
+        return ground if ground is not None and ground.live() else None
 
     def shortened(self) -> "Chain":
         """Return a chain that stands for this one, whose block has ended, without ended blocks.
@@ -311,7 +362,8 @@ class Chain:
         dead = next((lease for lease in self.leases if not lease.live()), None)
         leases = self.leases if dead is None else (dead,)
         process = self._process if dead is None else dead.process
-        return Chain(leases, self.signature, process, self.lease, base, self.subject, self.customer)
+        people = (self.subject, self.customer)
+        return Chain(leases, self.signature, process, self.lease, base, *people, self.ground)
 
     def undeclared(self) -> "Chain":
         """Return the chain of a step in which one side declares nothing."""
@@ -328,10 +380,12 @@ class Chain:
         added = [lease for lease in other.leases if lease not in self.leases]
         subject = self.subject if other.subject is None else other.subject
         customer = self.customer if other.customer is None else other.customer
-        if not added and subject is self.subject and customer is self.customer:
+        ground = self.ground or other.ground
+        same = ground is self.ground and subject is self.subject and customer is self.customer
+        if not added and same:
             return self
         marks = (other.signature.root, other.signature.carried)
-        return self._with(added, self, marks, subject, customer)
+        return self._with(added, self, marks, subject, customer, ground)
 
     def _with(
         self,
@@ -340,6 +394,7 @@ class Chain:
         marks: tuple[bool, bool],
         subject: object,
         customer: object,
+        ground: OpenGround | None,
     ) -> "Chain":
         """Return the chain with more leases; `marks` are `root` and `carried` of their chain."""
         signature = self.signature
@@ -348,7 +403,7 @@ class Chain:
         signature = signature.marked(*marks)
         leases = (*self.leases, *added)
         process = next((each.process for each in leases if each.process is not _here), _here)
-        return Chain(leases, signature, process, None, under, subject, customer)
+        return Chain(leases, signature, process, None, under, subject, customer, ground)
 
     def renewed(self, carried: "Chain", leases: tuple[Lease, ...]) -> "Chain":
         """Return this chain with new `leases` in place of the ones that were carried.
@@ -360,7 +415,8 @@ class Chain:
         base = Chain((), UNDECLARED, _here)
         subject = self.subject if carried.subject is None else carried.subject
         customer = self.customer if carried.customer is None else carried.customer
-        return base._with([*rest, *leases], self.shortened(), (root, True), subject, customer)
+        marks, under = (root, True), self.shortened()
+        return base._with([*rest, *leases], under, marks, subject, customer, self.ground)
 
 
 EMPTY = Chain((), UNDECLARED, _here)

@@ -10,21 +10,15 @@ from opentelemetry.context import Context, attach, detach, get_current
 from opentelemetry.trace import Span, get_current_span, set_span_in_context
 
 from purposeguard.collecting import by_the_collector
+from purposeguard.evidence.ledger.journal import UnrecordedError
 from purposeguard.evidence.spans import OpenSpan
-from purposeguard.exceptions import PurposeGuardError, ScopeError
-from purposeguard.hub import Hub
+from purposeguard.exceptions import LedgerError, PurposeGuardError, ScopeError
+from purposeguard.hub import Hub, Waiting
+from purposeguard.identities import NOBODY, UNREADABLE, Asking, People
 from purposeguard.points import AccessPoint, Answer
 from purposeguard.policy.decide import Decision
 from purposeguard.policy.reasons import Reason
 from purposeguard.scope import Chain, Lease, chain_in, with_chain
-
-People = tuple[object, object]
-"""Identifiers of subjects and of customers, each a tuple or None."""
-
-NOBODY: People = (None, None)
-
-UNREADABLE: People = ((), ())
-"""Nobody who is known: neither those in the call, which can't be read, nor those around it."""
 
 
 class ReadsPeople(Protocol):
@@ -55,10 +49,14 @@ class Gate:
         self.people = people
         self._plain = point if purpose is None and people is None else None
 
-    def begin(self, args: Any, kwargs: Any) -> "Stretch":
-        """Open a stretch that starts here and now: decide, record, make it current."""
+    def begin(self, args: Any, kwargs: Any, *, later: bool = False) -> "Stretch":
+        """Open a stretch that starts here and now: decide, record, make it current.
+
+        `later` leaves it to the caller to wait until the record is on disk.
+        """
         context = get_current()
         stretch = self.stretch(chain_in(context, self.hub.key))
+        stretch.later = later
         if self.people is not None:
             stretch.read_people(self.people, args, kwargs)
         stretch.start(context)
@@ -74,25 +72,39 @@ class Gate:
         state = hub.state
         context = get_current()
         chain = context.get(hub.key)
-        if point is None or type(chain) is not Chain or state.outlets:
+        if point is None or type(chain) is not Chain or state.outlets or chain.ground is not None:
             return None
         answer = chain.prepared(state, point.cache)
         if answer is None or not answer.permits:
+            return None
+        ledger = state.ledger
+        if ledger is not None and hub.identities.recorded(chain):
+            return None
+        looks = state.look_up is not None
+        if looks and (chain.subject is not None or chain.customer is not None):
             return None
         answer.count.add()
         passage = Passage(hub.spans, answer.span_name, context, answer.attributes)
         passage.gate = self
         passage.answer = answer
         passage.chain = chain
+        if ledger is not None:
+            text = hub.spans.ids_text(passage.span, context)
+            refusal, _ = hub.write(ledger, answer, text)
+            if refusal is not None:
+                return passage.refused(refusal)
         return passage
 
-    def prepare(self, args: Any, kwargs: Any) -> "Stretch":
-        """Open a stretch that runs later, step by step: judge the call, record only a denial."""
+    def prepare(self, args: Any, kwargs: Any, later: bool) -> "Stretch":
+        """Open a stretch that runs later, step by step: judge the call, record only a denial.
+
+        `later` leaves looking people up to the first step.
+        """
         context = get_current()
         stretch = self.stretch(chain_in(context, self.hub.key))
         if self.people is not None:
             stretch.read_people(self.people, args, kwargs)
-        stretch.judge_call(context)
+        stretch.judge_call(context, later)
         return stretch
 
     def stretch(self, call: Chain) -> "Stretch":
@@ -124,10 +136,17 @@ class Passage(OpenSpan):
 
     __slots__ = ("answer", "chain", "gate")
 
-    error = None
+    error: PurposeGuardError | None = None
     gate: Gate
     answer: Answer
     chain: Chain
+
+    def refused(self, refusal: LedgerError) -> "Refused":
+        """End it: its record could not be written."""
+        self.leave()
+        if self.span is not None:
+            self.gate.hub.spans.end_refused(self.span)
+        return Refused(refusal)
 
     def take_error(self) -> PurposeGuardError:
         """Never called: a passage has no error."""
@@ -140,6 +159,21 @@ class Passage(OpenSpan):
         stretch.answer = self.answer
         stretch.span = self.span
         return stretch
+
+
+class Refused(Passage):
+    """A call that the policy permits, and that has no record though it must have one."""
+
+    __slots__ = ("error",)
+
+    error: PurposeGuardError
+
+    def __init__(self, refusal: LedgerError) -> None:
+        self.error = refusal
+
+    def take_error(self) -> PurposeGuardError:
+        """Return the error."""
+        return self.error
 
 
 class Stretch:
@@ -156,9 +190,11 @@ class Stretch:
         "answer",
         "chain",
         "error",
+        "later",
         "lease",
         "people",
         "span",
+        "waiting",
     )
 
     def __init__(
@@ -176,6 +212,10 @@ class Stretch:
         self.span: Span | None = None
         self.error: PurposeGuardError | None = None
         self._failed = False
+        self.later = False
+        """Whether it is for the caller to wait until the record is on disk."""
+        self.waiting: Waiting | Asking | None = None
+        """What is still to be waited for."""
         self.chain = call if lease is None else self._open(call)
 
     def _open(self, below: Chain) -> Chain:
@@ -230,26 +270,80 @@ class Stretch:
         self._failed = True
 
     def _judge(self, chain: Chain) -> Answer | None:
-        point = self._gate.point
+        """Return the answer, looking people up where it depends on them."""
+        found = self._asked(chain)
+        return found.answer() if isinstance(found, Asking) else found
+
+    def _asked(self, chain: Chain) -> Answer | Asking | None:
+        """Return the answer, or who has to be looked up for it."""
+        hub, point = self._gate.hub, self._gate.point
         if point is None:
             return None
-        state = self._gate.hub.state
+        state = hub.state
         if self._failed:
             return point.failed(state, chain.signature)
         try:
-            return point.answer(state, chain)
+            return hub.identities.judge(point, state, chain, self.people)
         except Exception:  # noqa: BLE001 - a check that fails is a gap, whatever went wrong in it
             return point.failed(state, chain.signature)
 
     def _record(self, answer: Answer, context: Context) -> None:
         self.answer = answer
-        self.span = self._gate.hub.record(answer, self.chain, context, self.people)
+        self.span, refusal, self.waiting = self._gate.hub.record(
+            answer, self.chain, context, self.people, later=self.later
+        )
+        if refusal is not None:
+            self._block(refusal)
+        elif answer.blocks:
+            self._block(answer.error())
 
-    def _block(self, answer: Answer) -> None:
-        self.error = answer.error()
+    def _block(self, error: PurposeGuardError) -> None:
+        self.error = error
         self.span = None
         if self.lease is not None:
             self.lease.end()
+
+    async def ready(self) -> None:
+        """Await what `start` or `resume` has left waiting: people to look up, records on their way.
+
+        Then look at the leases once more. Where they have died meanwhile, or anything is refused,
+        this leaves the error, and the stretch.
+        """
+        try:
+            if isinstance(self.waiting, Asking):
+                asking, self.waiting = self.waiting, None
+                answer = await self._looked_up(asking)
+                if self.stepped:
+                    self._step(answer, get_current())
+                else:
+                    self.answer = answer
+                    self.start(get_current())
+            waiting, self.waiting = self.waiting, None
+            if isinstance(waiting, Waiting):
+                await waiting.over()
+        except UnrecordedError as error:
+            if self.answer is not None:
+                self._refuse(LedgerError(self.answer.decision, str(error)))
+            return
+        except BaseException:
+            self.leave()
+            raise
+        if self.error is None and not self.holds():
+            self.leave()
+
+    async def _looked_up(self, asking: Asking) -> Answer | None:
+        """Await the answer; where it rests on a ground that has ended meanwhile, ask without it."""
+        answer = await asking.answer_later()
+        if answer.decision.ground is None or self.chain.ground_in_force() is not None:
+            return answer
+        again = self._asked(self.chain)
+        return await again.answer_later() if isinstance(again, Asking) else again
+
+    def _refuse(self, refusal: LedgerError) -> None:
+        self.suspend_anywhere()
+        if self.span is not None:
+            self._gate.hub.spans.end_refused(self.span)
+        self._block(refusal)
 
     # A call or a block: opened and closed once.
 
@@ -257,11 +351,15 @@ class Stretch:
         """Decide, record, and make the stretch current, or leave the error."""
         if self.error is not None:
             return
-        answer = self.answer or self._judge(self.chain)
+        answer = self.answer or self._asked(self.chain)
+        if isinstance(answer, Asking):
+            if self.later:
+                self.waiting = answer
+                return
+            answer = answer.answer()
         if answer is not None:
             self._record(answer, context)
-            if answer.blocks:
-                self._block(answer)
+            if self.error is not None:
                 return
         inside = context
         if self.chain is not self._call:
@@ -312,11 +410,11 @@ class Stretch:
             return
         self.answer = answer
         hub = self._gate.hub
-        span = hub.record(answer, self.chain, self._before or get_current(), self.people)
+        evidence = hub.record(answer, self.chain, self._before or get_current(), self.people)
         if answer.blocks:
             self.error = answer.error()
-        elif span is not None:
-            hub.spans.end(span)
+        elif evidence.span is not None:
+            hub.spans.end(evidence.span)
 
     def leave(self) -> None:
         """Close what `start` opened, in whatever context the end comes."""
@@ -356,32 +454,47 @@ class Stretch:
 
     # A generator, or anything else that runs in steps: opened at its call, current while it runs.
 
-    def judge_call(self, context: Context) -> None:
-        """Judge the call that makes a generator. A denial is recorded here, a permit is not yet."""
+    def judge_call(self, context: Context, later: bool) -> None:
+        """Judge the call that makes a generator. A denial is recorded here, a permit is not yet.
+
+        With `later` neither is where people have to be looked up: its first step does that.
+        """
         if self.error is not None:
             return
-        answer = self.answer or self._judge(self.chain)
+        answer = self.answer or self._asked(self.chain)
         self.answer = None
+        if isinstance(answer, Asking):
+            if later:
+                return
+            answer = answer.answer()
         if answer is not None and not answer.permits:
             self._record(answer, context)
-            if answer.blocks:
-                self._block(answer)
 
     def resume(self) -> bool:
-        """Make the stretch current for one step. False leaves the error: it must not go on."""
+        """Make the stretch current for one step. False leaves the error: it must not go on.
+
+        Where people have to be looked up and that may wait, `ready` goes on with it.
+        """
         context = get_current()
-        hub = self._gate.hub
-        consumer = chain_in(context, hub.key)
+        consumer = chain_in(context, self._gate.hub.key)
         if consumer is not self._consumer:
             self._consumer = consumer
             self.chain = self._combined(consumer)
-        answer = self._judge(self.chain)
+        answer = self._asked(self.chain)
+        if isinstance(answer, Asking):
+            if self.later:
+                self.waiting = answer
+                return True
+            answer = answer.answer()
+        return self._step(answer, context)
+
+    def _step(self, answer: Answer | None, context: Context) -> bool:
+        hub = self._gate.hub
         if answer is not None and (self.answer is None or not answer.same_as(self.answer)):
             if self.span is not None:
                 hub.spans.end(self.span)
             self._record(answer, context)
-            if answer.blocks:
-                self._block(answer)
+            if self.error is not None:
                 return False
         inside = with_chain(context, hub.key, self.chain)
         if self.span is not None:

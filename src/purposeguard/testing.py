@@ -21,13 +21,13 @@ class Captured(list[AccessRecord]):
 
     @property
     def permitted(self) -> list[AccessRecord]:
-        """The accesses that the policy grants."""
-        return [record for record in self if record.outcome == "permit"]
+        """The accesses that the policy grants, and that a required ledger has recorded."""
+        return [record for record in self if record.outcome == "permit" and not record.refused]
 
     @property
     def denied(self) -> list[AccessRecord]:
-        """Violations and gaps, whether they were enforced or only observed."""
-        return [record for record in self if record.outcome != "permit"]
+        """Violations and gaps, enforced or only observed, and what a ledger refused."""
+        return [record for record in self if record.outcome != "permit" or record.refused]
 
     def pairs(self) -> set[tuple[str, str | None]]:
         """The (category, purpose) pairs that were touched."""

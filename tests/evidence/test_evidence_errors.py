@@ -22,8 +22,10 @@ from purposeguard import (
     PolicyError,
     PurposeGuardError,
     ScopeError,
+    SubjectStoreError,
     UndecidedAccessError,
     UnknownNameError,
+    UnusableLedgerError,
     exceptions,
 )
 from purposeguard.policy.decide import Decision, decide, undecided
@@ -38,6 +40,8 @@ FAMILY = {
     OutOfPurposeError: AccessDeniedError,
     UndecidedAccessError: AccessDeniedError,
     LedgerError: AccessDeniedError,
+    UnusableLedgerError: PurposeGuardError,
+    SubjectStoreError: PurposeGuardError,
 }
 SWALLOWED = (
     *(AttributeError, LookupError, OSError, StopIteration, StopAsyncIteration, ImportError),
@@ -88,7 +92,9 @@ ERRORS = {
     "scope": lambda: ScopeError("a message: its fix"),
     "violation": lambda: _denial(OutOfPurposeError),
     "gap": lambda: _denial(UndecidedAccessError),
-    "ledger": lambda: _denial(LedgerError),
+    "ledger": lambda: LedgerError(decide(POLICY, Access("buyer", purposes=("order",))), "ENOSPC"),
+    "unusable": lambda: UnusableLedgerError("a message: its fix"),
+    "subjects": lambda: SubjectStoreError("a message: its fix"),
 }
 
 

@@ -25,6 +25,9 @@ from opentelemetry.trace import NoOpTracerProvider, Tracer
 from opentelemetry.trace import TracerProvider as AnyTracerProvider
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
+from purposeguard import Ledger
+from purposeguard.evidence.ledger.verify import keys_by_id, verify
+
 
 class BrokenError(Exception):
     """What telemetry raises."""
@@ -336,6 +339,45 @@ print(json.dumps([results, records]))
     results, records = json.loads(run_script(script, **environment))
     assert [tuple(each) for each in results] == baseline[0]
     assert records == baseline[1]
+
+
+VARYING = ("time", "trace", "span", "mac", "synced")
+
+
+def kept(place):
+    """Return the accesses in a ledger, apart from ids and times."""
+    (segment,) = place.glob("*.jsonl")
+    lines = map(json.loads, segment.read_text("ascii").splitlines())
+    return [
+        {key: value for key, value in line.items() if key not in VARYING}
+        for line in lines
+        if line["kind"] == "access"
+    ]
+
+
+@pytest.fixture(scope="module", params=["process", "power"])
+def in_ledger(request, tmp_path_factory):
+    """Return a durability, and what the program leaves in a ledger with no SDK at all."""
+    place = tmp_path_factory.mktemp("baseline")
+    with Ledger(place, durability=request.param) as ledger:
+        run(ledger=ledger)
+    lines = kept(place)
+    assert len(lines) >= 160
+    assert {"subjects", "customers", "actor", "people_key", "service"} <= set().union(*lines)
+    return request.param, lines
+
+
+@pytest.mark.timeout(240)
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+@pytest.mark.parametrize("name", SETUPS)
+def test_telemetry_changes_nothing_in_the_ledger(name, in_ledger, monkeypatch, caplog, tmp_path):
+    """The same accesses are in the ledger, apart from ids and times, and it is intact."""
+    durability, baseline = in_ledger
+    caplog.set_level(logging.CRITICAL, "opentelemetry")
+    with SETUPS[name][0](monkeypatch) as options, Ledger(tmp_path, durability=durability) as ledger:
+        run(ledger=ledger, **options)
+    assert kept(tmp_path) == baseline
+    assert not verify(tmp_path, keys_by_id([])).problems
 
 
 class NaiveGuard:

@@ -12,6 +12,7 @@ import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
@@ -46,12 +47,23 @@ EXPECTED = [
     ("GET", "/events/1/interests", "granted", ["H2(i)c-5"]),
     ("POST", "/newsletter", "granted", ["H2(i)a-3"]),
     ("GET", "/visitors", "granted", ["H2(i)e-1"]),
+    ("POST", "/events/1/co-host", "granted", ["H2(i)c-1", "H3(i)p2"]),
+    ("POST", "/customers/1/audience", "granted", ["H3(i)p1"]),
+    ("GET", "/customers/1/payslips", "granted", ["H2(ii)a-1"]),
+    ("GET", "/requests/1/report", "granted", ["H6(i)"]),
+    ("POST", "/candidates/3/suspension", "granted", ["H6(v)", "H1(iv)"]),
+    ("POST", "/requests/2/verification", "granted", ["H6(v)"]),
+    ("POST", "/requests/2/acceptance", "granted", ["H6(v)"]),
     ("POST", "/reports/newsletter-to-candidates", "not_granted", []),
     ("POST", "/reports/borrowed-openings", "not_granted", []),
     ("GET", "/reports/inquiries/1/activity", "item_excess", ["H2(i)a-11"]),
     ("GET", "/reports/pay-trends", "prohibited", ["H2(ii)a"]),
     ("POST", "/reports/visitors-for-group", "recipient_not_listed", ["H2(i)e-1"]),
-    ("POST", "/events/1/co-host", "evidence_unavailable", ["H2(i)c-1", "H3(i)p2"]),
+    ("POST", "/reports/events/1/guests", "consent_missing", ["H2(i)c-1", "H3(i)p2"]),
+    ("POST", "/customers/2/audience", "consent_missing", ["H3(i)p1"]),
+    ("GET", "/customers/2/payslips", "mandate_missing", ["H2(ii)a-1"]),
+    ("POST", "/candidates/3/invitation", "use_suspended", ["H2(i)f-3", "H6(i)"]),
+    ("POST", "/reports/events/1/nameless", "evidence_unavailable", ["H2(i)c-1", "H3(i)p2"]),
     ("GET", "/reports/everybody", "purpose_undeclared", []),
 ]
 PERMITTED = [row for row in EXPECTED if row[2] == "granted"]
@@ -59,15 +71,33 @@ DENIED = [row for row in EXPECTED if row[2] != "granted"]
 IDS = [f"{method} {path}" for method, path, *_ in EXPECTED]
 GAPS = ("evidence_unavailable", "purpose_undeclared")
 
+STEPS = [
+    ("POST", "/candidates/3/suspension"),
+    ("POST", "/requests/2/verification"),
+    ("POST", "/requests/2/acceptance"),
+    ("POST", "/candidates/3/invitation"),
+]
+"""Requests that each need those before them."""
+
+
+@contextmanager
+def running(path, **options):
+    """Make the service, and close what it has open."""
+    app = create_app(path, **options)
+    with closing(app.extensions["subjects"]):
+        yield app
+
 
 @pytest.fixture
 def app(tmp_path):
-    return create_app(tmp_path / "hr.sqlite", mode="enforce")
+    with running(tmp_path / "hr.sqlite", mode="enforce") as made:
+        yield made
 
 
 @pytest.fixture
 def observing(tmp_path):
-    yield create_app(tmp_path / "hr.sqlite", mode="observe")
+    with running(tmp_path / "hr.sqlite", mode="observe") as made:
+        yield made
     guard.load(bundled_policy("smarthr"), mode="enforce")
 
 
@@ -87,7 +117,14 @@ def seeded(tmp_path_factory):
 
 
 def guarded_tables():
-    return ("candidates", "customer_admins", "event_participants", "visitors", "entrusted")
+    return (
+        "candidates",
+        "customer_admins",
+        "event_participants",
+        "visitors",
+        "entrusted",
+        "requests",
+    )
 
 
 def leaks(text, values):
@@ -96,6 +133,12 @@ def leaks(text, values):
 
 def fetch(app, method, path):
     return app.test_client().open(path, method=method)
+
+
+def prepare(app, method, path):
+    """Make the requests that one needs before it."""
+    for step in STEPS[: STEPS.index((method, path)) if (method, path) in STEPS else 0]:
+        assert fetch(app, *step).status_code == 200
 
 
 def outbox(app):
@@ -148,11 +191,11 @@ def test_the_demo_shows_every_request_with_reason_and_clause(demo):
         elif mode == "enforce":
             assert (status, verdict) == (403, "BLOCKED")
             assert "ERROR" in told
-            assert "data" not in told.split()
+            assert not re.search(r"^    data ", lines, re.MULTILINE)
         else:
             assert (status, verdict) == (200, "let through")
             assert "ERROR" not in told
-            assert " data " in told
+            assert re.search(r"^    data ", lines, re.MULTILINE)
         assert f"reason={reason} " in told
         assert not clauses or f"clause={','.join(clauses)} " in told
         assert all(clause in told.partition(" span ")[0] for clause in clauses)
@@ -173,13 +216,14 @@ def test_the_demo_shows_access_spans_inside_the_requests_own(demo):
 
 
 def test_the_demo_ends_with_a_summary(demo):
-    """The last line counts the requests."""
+    """The last line counts the requests; before it stands what verifying the ledger came to."""
     last = demo[1].stdout.splitlines()[-1]
+    assert "ledger: intact; 1 segment, 29 records, 0 lost, 0 refused" in demo[1].stdout
     if demo[0] == "enforce":
-        assert last == f"18 requests: {len(PERMITTED)} permitted, {len(DENIED)} blocked"
+        assert last == f"29 requests: {len(PERMITTED)} permitted, {len(DENIED)} blocked"
     else:
         assert last.startswith(
-            f"18 requests: {len(PERMITTED)} permitted, 0 blocked, {len(DENIED)} let through"
+            f"29 requests: {len(PERMITTED)} permitted, 0 blocked, {len(DENIED)} let through"
         )
 
 
@@ -197,6 +241,7 @@ def test_the_demo_fits_a_plain_terminal_and_names_nobody(demo, seeded):
 @pytest.mark.parametrize(("method", "path", "reason", "clauses"), EXPECTED, ids=IDS)
 def test_answers_and_records(app, method, path, reason, clauses):
     """What is permitted is answered, what isn't gets the problem document; both are recorded."""
+    prepare(app, method, path)
     with capture(guard) as accesses:
         answer = fetch(app, method, path)
     (record,) = accesses
@@ -226,6 +271,7 @@ def test_answers_and_records(app, method, path, reason, clauses):
 @pytest.mark.parametrize(("method", "path", "reason", "clauses"), DENIED, ids=IDS[len(PERMITTED) :])
 def test_observing_returns_data_and_decides_the_same(observing, method, path, reason, clauses):
     """In observe mode what is out of purpose goes on, with the same decision on record."""
+    prepare(observing, method, path)
     with capture(guard) as observed:
         answer = fetch(observing, method, path)
     assert answer.status_code == 200
@@ -272,8 +318,59 @@ def test_records_hold_people_as_keyed_hashes(app):
     assert second.subjects == again.subjects != third.subjects
     assert inquiry.subjects == recommendations.subjects
     assert len(inquiry.customers) == 1
-    assert len(set(guests.subjects)) == 3
+    assert len(set(guests.subjects)) == 2
     assert all(len(each) == 32 for record in accesses for each in record.subjects)
+
+
+def test_who_has_not_agreed_is_left_out(app):
+    """The co-host gets those guests who have agreed, and no more once one of them withdraws."""
+    assert [row["id"] for row in fetch(app, "POST", "/events/1/co-host").get_json()] == [1, 2]
+    store = app.extensions["subjects"]
+    store.consent_withdrawn(category="event_participant", subject=1, recipient="co_host")
+    assert [row["id"] for row in fetch(app, "POST", "/events/1/co-host").get_json()] == [2]
+
+
+def test_a_mandate_is_over_at_once(app):
+    """The customer's data is not worked on any more, and nobody else's mandate stands in."""
+    assert len(fetch(app, "GET", "/customers/1/payslips").get_json()) == 2
+    app.extensions["subjects"].mandate_ended(1)
+    assert fetch(app, "GET", "/customers/1/payslips").status_code == 403
+
+
+def test_a_request_is_accepted_only_once_it_is_verified(app):
+    """409 says why; then the suspension holds for this candidate, and for nobody else."""
+    for step in STEPS[:1]:
+        fetch(app, *step)
+    refused = fetch(app, "POST", "/requests/2/acceptance")
+    assert refused.status_code == 409
+    assert refused.get_json()["type"] == "tag:hr.example,2026:not-now"
+    assert "not verified" in refused.get_json()["detail"]
+    assert fetch(app, "POST", "/candidates/3/invitation").status_code == 200
+    for step in STEPS[1:3]:
+        assert fetch(app, *step).status_code == 200
+    assert fetch(app, *STEPS[3]).status_code == 403
+    assert fetch(app, "POST", "/candidates/2/invitation").status_code == 200
+    assert fetch(app, "POST", "/requests/2/verification").status_code == 409  # it is answered
+
+
+def test_a_person_is_told_what_is_held_and_what_it_was_used_for(tmp_path, seeded):
+    """Their own data, the purposes that the policy grants, and the accesses in the ledger."""
+    with running(tmp_path / "hr.sqlite", mode="enforce", ledger=tmp_path / "ledger") as app:
+        fetch(app, "POST", "/candidates/2/invitation")
+        fetch(app, "POST", "/candidates/3/invitation")
+        (told,) = fetch(app, "GET", "/requests/1/report").get_json()
+        guard._exchange(lambda state: replace(state, ledger=None)).ledger.close()
+    (held,) = told["held"]
+    assert held["name"] == "Bram Puddlejump"
+    now = {(use["purpose"], use["to"]): use["now"] for use in told["uses"]}
+    titles = bundled_policy("smarthr").document.purposes
+    assert now[titles["recruitment.contact"].title, None] == "granted"
+    assert titles["marketing.information"].title not in {purpose for purpose, _ in now}
+    assert [(each["purposes"], each["reason"]) for each in told["accesses"]] == [
+        (["recruitment.contact"], "granted"),
+        (["privacy.request_handling"], "granted"),
+    ]
+    assert not leaks(json.dumps([told["uses"], told["accesses"]]), seeded)
 
 
 def test_nothing_is_found_and_nothing_is_denied_for_strangers(app):
@@ -284,6 +381,8 @@ def test_nothing_is_found_and_nothing_is_denied_for_strangers(app):
         ("GET", "/inquiries/99"),
         ("GET", "/events/99/participants"),
         ("POST", "/events/99/co-host"),
+        ("GET", "/requests/99/report"),
+        ("POST", "/requests/99/acceptance"),
     ):
         assert fetch(app, method, path).status_code == 200
     assert fetch(app, "GET", "/nowhere").status_code == 404
@@ -292,7 +391,9 @@ def test_nothing_is_found_and_nothing_is_denied_for_strangers(app):
 def test_no_view_stands_behind_its_guard(app):
     """Flask registered the guarded functions, not the raw ones behind them."""
     assert guard.find_unguarded(app.view_functions) == []
-    assert len(app.view_functions) == len(EXPECTED) + 1  # and that of static files
+    rules = app.url_map.bind("")
+    asked = {rules.match(path, method=method)[0] for method, path, *_ in EXPECTED}
+    assert asked == set(app.view_functions) - {"static"}
 
 
 def test_a_guard_above_the_route_would_be_caught(monkeypatch):
@@ -323,8 +424,11 @@ def test_everybody_is_made_up(seeded):
 
 def test_denials_name_nobody(app, seeded):
     """What a refused client gets holds no name, address or other value; a permitted one does."""
+    for step in STEPS[:3]:
+        fetch(app, *step)
     for method, path, *_ in DENIED:
         answer = fetch(app, method, path)
+        assert answer.status_code == 403
         assert not leaks(answer.get_data(as_text=True) + str(answer.headers), seeded)
     permitted = fetch(app, "GET", "/inquiries/1").get_data(as_text=True)
     assert "Gwen Saltwagon" in leaks(permitted, seeded)
@@ -400,7 +504,7 @@ def ask(port, method, path):
 
 def test_requests_at_once_are_answered_as_alone(app):
     """Requests of every kind, many at once through a real server, get their own answers."""
-    requests = EXPECTED * 4
+    requests = [row for row in EXPECTED if row[:2] not in STEPS] * 4
     with served(app) as port, capture(guard) as accesses, ThreadPoolExecutor(8) as pool:
         statuses = list(pool.map(lambda row: ask(port, *row[:2]), requests))
     assert statuses == [200 if row[2] == "granted" else 403 for row in requests]
@@ -488,6 +592,23 @@ def test_the_readme_shows_the_problem_document(app):
     text = (EXAMPLE / "README.md").read_text()
     (shown,) = re.findall(r"```json\n(.*?)```", text, re.DOTALL)
     assert json.loads(shown) == fetch(app, "GET", "/reports/inquiries/1/activity").get_json()
+
+
+def test_what_can_t_be_recorded_is_answered_503(tmp_path):
+    """The client may ask again; no data and no name of a person is in the answer."""
+    with running(tmp_path / "hr.sqlite", mode="enforce", ledger=tmp_path / "ledger") as app:
+        ledger = guard.health().ledger
+        assert ledger.failing is None
+        state = guard._exchange(lambda state: state)
+        try:
+            assert fetch(app, "GET", "/visitors").status_code == 200
+            state.ledger.close()
+            response = fetch(app, "GET", "/visitors")
+            assert response.status_code == 503
+            assert response.json["type"] == "tag:hr.example,2026:not-recorded"
+            assert "(closed)" in response.json["detail"]
+        finally:
+            guard._exchange(lambda state: replace(state, ledger=None))
 
 
 def test_the_policy_is_the_bundled_one(app):

@@ -63,7 +63,7 @@ WRONG = {
     "grounds": ("court", "other"),
     "use_suspended": True,
     "provision_suspended": True,
-    "retention_elapsed": True,
+    "erased": True,
     "mandate": "missing",
     "verified_request": "missing",
     "authorisation": "unknown",
@@ -87,7 +87,7 @@ RIGHTED = {
     Reason.USE_SUSPENDED: {"recipient": "clinic"},
     Reason.PROVISION_SUSPENDED: {"use_suspended": False},
     Reason.RETENTION_ELAPSED: {"provision_suspended": False},
-    Reason.MANDATE_MISSING: {"retention_elapsed": False},
+    Reason.MANDATE_MISSING: {"erased": False},
     Reason.REQUEST_MISSING: {"mandate": "held"},
     Reason.GROUND_NOT_ACCEPTED: {"verified_request": "held"},
     Reason.CONSENT_WITHDRAWN: {"grounds": ()},
@@ -107,8 +107,6 @@ def rung(reason):
         if each is reason:
             break
     policy, category = at.pop("policy"), at.pop("category")
-    flags = {
-        key: at.pop(key) for key in ("use_suspended", "provision_suspended", "retention_elapsed")
-    }
+    flags = {key: at.pop(key) for key in ("use_suspended", "provision_suspended", "erased")}
     findings = {need: Finding(at.pop(need)) for need in Need}
     return decide(policy, Access(category, **at), Evidence(findings, **flags))

@@ -297,8 +297,8 @@ def test_cell_and_recipient_must_both_allow(recipient, purpose, items, expected)
         ("lab", "provision_suspended", Reason.PROVISION_SUSPENDED),
         ("bank", "provision_suspended", Reason.PROVISION_SUSPENDED),
         ("printer", "provision_suspended", Reason.GRANTED),
-        (None, "retention_elapsed", Reason.RETENTION_ELAPSED),
-        ("printer", "retention_elapsed", Reason.RETENTION_ELAPSED),
+        (None, "erased", Reason.RETENTION_ELAPSED),
+        ("printer", "erased", Reason.RETENTION_ELAPSED),
     ],
 )
 def test_suspension_and_retention_stop_what_they_name(recipient, flag, expected):
@@ -309,7 +309,7 @@ def test_suspension_and_retention_stop_what_they_name(recipient, flag, expected)
     assert decision.reason is expected
 
 
-@pytest.mark.parametrize("flag", ["use_suspended", "retention_elapsed", "provision_suspended"])
+@pytest.mark.parametrize("flag", ["use_suspended", "erased", "provision_suspended"])
 def test_a_verified_requests_handling_is_not_stopped(flag):
     """Once verified, its own purpose reaches data that is stopped, and no other purpose does."""
     kinds = {"see": {"title": "To see it", "clauses": ["r"]}}
@@ -344,7 +344,7 @@ def test_erasing_asks_for_a_known_purpose_only(purpose):
         **changed(),
         "prohibitions": [{"category": "patient", "purpose": "study", "clauses": ["x"]}],
     }
-    flags = ("use_suspended", "provision_suspended", "retention_elapsed")
+    flags = ("use_suspended", "provision_suspended", "erased")
     decision = judged(
         *(policy, purpose),
         operation="erase",

@@ -2,10 +2,11 @@
 
 import re
 from dataclasses import replace
+from datetime import date
 
 import ladder
 import pytest
-from small_policy import cells, changed, judged
+from small_policy import cells, changed, evidence, judged
 
 from purposeguard.policy.access import Access
 from purposeguard.policy.decide import decide
@@ -42,13 +43,13 @@ SENTENCES = {
     "towards `stranger` from `hearsay`: the policy lists `form`",
     Reason.RECIPIENT_NOT_LISTED: "purpose `care.visit` may not access `patient` (name, address) "
     "towards `stranger` (1, 6): the policy lists `clinic` for it",
-    Reason.USE_SUSPENDED: f"use of {GIVEN} is suspended for this person: "
+    Reason.USE_SUSPENDED: f"use of {GIVEN} is suspended for this person (1, 5, 6): "
     "leave the person out until the suspension is lifted",
-    Reason.PROVISION_SUSPENDED: f"provision of {GIVEN} is suspended for this person: "
+    Reason.PROVISION_SUSPENDED: f"provision of {GIVEN} is suspended for this person (1, 5, 6): "
     "leave the person out of what is given away",
-    Reason.RETENTION_ELAPSED: f"{GIVEN} is kept past its retention period: erase it",
+    Reason.RETENTION_ELAPSED: f"{GIVEN} is kept past its retention period (1, 5, 6): erase it",
     Reason.MANDATE_MISSING: f"purpose `care.visit` may access {GIVEN} only with the customer's "
-    "mandate (1, 5, 6), and there is none on record: use it only under that customer's own",
+    "mandate (1, 5, 6), and there is none on record: use it under a mandate only",
     Reason.REQUEST_MISSING: f"purpose `care.visit` may access {GIVEN} only with a verified request "
     "on the set form (1, 5, 6), and there is none on record: record and verify the request first",
     Reason.GROUND_NOT_ACCEPTED: f"purpose `care.visit` may access {GIVEN} only with the customer's "
@@ -59,8 +60,8 @@ SENTENCES = {
     Reason.CONSENT_MISSING: f"purpose `care.visit` may access {GIVEN} only with the customer's "
     "consent (1, 5, 6), and there is none on record: obtain it first",
     Reason.EVIDENCE_UNAVAILABLE: f"purpose `care.visit` may access {GIVEN} only with the "
-    "customer's authorisation (1, 5, 6), which can't be looked up: nothing that knows it can be "
-    "attached yet, so observe this cell with a pattern in `modes`",
+    "customer's authorisation (1, 5, 6), which can't be looked up: name whom it is about, "
+    "and see that the guard's `subjects` are attached and answer",
     Reason.GRANTED_BY_GROUND: f"purpose `care.visit` may access {GIVEN} (1, 5, 6, 8): "
     "the ground `court` stands in for consent",
     Reason.GRANTED: f"purpose `care.visit` may access {GIVEN} (1, 5, 6)",
@@ -133,8 +134,8 @@ def test_sentences_keep_the_wording_rules(reason):
             {"purposes": ("care",)},
             (
                 "purpose `care` may access `patient` only with the customer's authorisation "
-                "(c.care), which can't be looked up: nothing that knows it can be attached yet, "
-                "so observe this cell with a pattern in `modes`"
+                "(c.care), which can't be looked up: name whom it is about, "
+                "and see that the guard's `subjects` are attached and answer"
             ),
         ),
     ],
@@ -144,6 +145,55 @@ def test_a_sentence_says_what_there_is_to_say(policy, asked, expected):
     asked = dict(asked)
     purposes = asked.pop("purposes")
     assert judged(policy, *purposes, **asked).explain() == expected
+
+
+def planes():
+    """The small policy with a plane of its own for relatives, and a purpose on each."""
+    policy = changed(
+        matrix={
+            "patient": {"care.visit": {"clauses": ["1"]}, "study": {"clauses": ["2"]}},
+            "relative": {"care.bill": {"clauses": ["3"]}, "study": {"clauses": ["2"]}},
+        },
+        prohibitions=[{"category": "relative", "purpose": "care.visit", "clauses": ["4"]}],
+    )
+    policy["categories"]["relative"]["plane"] = "entrusted"
+    return policy
+
+
+@pytest.mark.parametrize(
+    ("category", "purpose", "reason", "crosses"),
+    [
+        ("relative", "care.visit", "prohibited", True),
+        ("relative", "care.visit.home", "prohibited", True),
+        ("relative", "careful", "not_granted", False),
+        ("relative", "study", "granted", False),
+        ("relative", "care.bill", "granted", False),
+        ("patient", "care.bill", "not_granted", True),
+        ("patient", "care", "not_granted", False),
+        ("patient", "careful", "not_granted", False),
+    ],
+)
+def test_a_purpose_of_the_other_plane_is_said_to_be_one(category, purpose, reason, crosses):
+    """What no plane grants crosses none, and neither does what both do."""
+    decision = judged(planes(), purpose, category=category)
+    assert (decision.reason, decision.crosses_planes) == (reason, crosses)
+    said = ", which crosses between data that customers have entrusted and the company's own: "
+    assert (said in decision.explain()) is crosses
+
+
+def test_a_suspension_says_what_goes_on_until_the_contract_ends():
+    """The items that the service can't do without, of those that the purpose may see."""
+    policy = cells(care={"items": ["name", "address"]})
+    policy["essential"] = {"patient": {"items": ["name", "record"], "clauses": ["9"]}}
+    suspended = evidence(flags=("use_suspended",))
+    decision = judged(policy, "care", items=("address",), known=suspended)
+    assert decision.explain() == (
+        "use of `patient` (address) is suspended for this person (c.care), all but `name` until "
+        "the contract ends: ask for no more, or leave the person out"
+    )
+    assert judged(policy, "care", items=decision.allowed_items, known=suspended).permitted
+    over = replace(suspended, contract_ended=date(2026, 11, 1))
+    assert judged(policy, "care", items=("address",), known=over).allowed_items == ()
 
 
 def test_a_missing_authorisation_is_to_be_obtained():

@@ -18,7 +18,7 @@ from purposeguard.policy.document import PolicyDocument
 from purposeguard.policy.matrix import compile_document
 
 PARTS = 4
-PROGRAMS = effort(quick=200, ci=10_000, full=100_000)
+PROGRAMS = effort(quick=200, ci=4_000, full=100_000)
 
 
 @cache

@@ -19,12 +19,14 @@ def create(path: Path) -> None:
         connection.executescript((_HERE / "seed.sql").read_text(encoding="utf-8"))
 
 
-def open_for(app: Flask, path: Path) -> None:
-    """Let the requests of an app use the database at `path`."""
-    if not path.exists():
+def open_for(app: Flask, path: Path) -> bool:
+    """Let the requests of an app use the database at `path`. Return whether it had to be made."""
+    missing = not path.exists()
+    if missing:
         create(path)
     app.config["DATABASE"] = path
     app.teardown_appcontext(_close)
+    return missing
 
 
 def rows(query: str, *values: object) -> list[Row]:
@@ -32,10 +34,10 @@ def rows(query: str, *values: object) -> list[Row]:
     return [dict(row) for row in _connection().execute(query, values)]
 
 
-def execute(statement: str, *values: object) -> None:
-    """Run one statement, and commit it."""
+def execute(statement: str, *values: object) -> int:
+    """Run one statement, and commit it. Return the id of the row that it has inserted."""
     with _connection() as connection:
-        connection.execute(statement, values)
+        return connection.execute(statement, values).lastrowid or 0
 
 
 def _connection() -> sqlite3.Connection:

@@ -5,13 +5,11 @@ import secrets
 
 from purposeguard import Guard
 
+SUBJECT_KEY = os.environ.get("PURPOSEGUARD_SUBJECT_KEY", "").encode() or secrets.token_bytes(32)
+"""The key that people's numbers are hashed with, in records and in what is known about people.
 
-def subject_key() -> bytes:
-    """Return the key that people's numbers are hashed with in records: HR_SUBJECT_KEY, in hex.
+The variable is the one that `purposeguard subject` reads. Without it the key is a new one, which
+lasts as long as the process.
+"""
 
-    Without it a new one, which lasts as long as the process: hashes of two runs don't compare.
-    """
-    return bytes.fromhex(os.environ.get("HR_SUBJECT_KEY", "")) or secrets.token_bytes(32)
-
-
-guard = Guard(subject_key=subject_key(), service="hr-service")
+guard = Guard(subject_key=SUBJECT_KEY, service="hr-service")

@@ -51,5 +51,14 @@ CREATE TABLE entrusted (
     content TEXT NOT NULL
 );
 
+-- What people ask about their own data. `number` is the request's in the store of subjects.
+CREATE TABLE requests (
+    id INTEGER PRIMARY KEY,
+    candidate_id INTEGER NOT NULL REFERENCES candidates,
+    number INTEGER NOT NULL,
+    request TEXT NOT NULL,
+    identity_proof TEXT NOT NULL DEFAULT ''
+);
+
 -- Stands in for a mail server.
 CREATE TABLE outbox (id INTEGER PRIMARY KEY, address TEXT NOT NULL, text TEXT NOT NULL);

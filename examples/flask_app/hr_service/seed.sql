@@ -32,4 +32,8 @@ INSERT INTO visitors (id, name, affiliation, contact) VALUES
 
 INSERT INTO entrusted (id, customer_id, content) VALUES
     (1, 1, 'Otto Driftspoon: monthly pay 301 shells'),
-    (2, 1, 'Pia Velvetanchor: monthly pay 317 shells');
+    (2, 1, 'Pia Velvetanchor: monthly pay 317 shells'),
+    (3, 2, 'Quin Lighthouse: monthly pay 290 shells');
+
+INSERT INTO requests (id, candidate_id, number, request, identity_proof) VALUES
+    (1, 2, 1, 'disclosure', 'shown at the desk');

@@ -6,6 +6,8 @@ from typing import Annotated
 import typer
 
 from purposeguard.cli import check, explain, init, schema, show
+from purposeguard.cli.ledger.app import ledger
+from purposeguard.cli.subject.app import retention, subject
 
 app = typer.Typer(
     add_completion=False,
@@ -42,3 +44,6 @@ def _purposeguard(
 
 for _command in (init.init, check.check, show.show, explain.explain, schema.schema):
     app.command()(_command)
+app.add_typer(ledger, name="ledger")
+app.add_typer(subject, name="subject")
+app.add_typer(retention, name="retention")

@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sized
 from typing import IO
 
 import typer
@@ -10,8 +10,16 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from purposeguard.evidence.events import one_line
+
 PIPE_WIDTH = 160
 """Width of tables where there is no terminal; the variable COLUMNS sets another one."""
+
+MOST_ROWS = 40
+"""How many rows of a table a report shows in a terminal."""
+
+_LONGEST = 200
+"""How many characters of one value are shown."""
 
 
 def console(file: IO[str] | None = None) -> Console:
@@ -41,6 +49,18 @@ def facts(pairs: Iterable[tuple[str, str]]) -> Table:
     for label, value in pairs:
         table.add_row(Text(label), Text(value))
     return table
+
+
+def on_one_line(value: str) -> str:
+    """Return what comes from a ledger so that it disturbs no terminal: short, escaped, one line."""
+    return one_line(value if len(value) <= _LONGEST else f"{value[:_LONGEST]}…")
+
+
+def more(rows: Sized) -> Iterator[Text]:
+    """Return the line that says how many of the rows are not shown, if any."""
+    count = len(rows) - MOST_ROWS
+    if count > 0:
+        yield Text(f"and {count:,} more: --format html and json show all", "dim")
 
 
 def printed(into: Console, render: Callable[[Console], None]) -> str:

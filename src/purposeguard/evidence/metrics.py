@@ -1,21 +1,43 @@
-"""The observable counter `purposeguard.accesses`, over integers of our own.
+"""The observable counters `purposeguard.accesses` and `.ledger.…`, over integers of our own.
 
 Adding to an OpenTelemetry counter costs half a span; an integer costs nothing that can be measured,
 and the SDK reads it when it collects.
 """
 
 import weakref
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from typing import Any
 
 from opentelemetry.metrics import CallbackOptions, MeterProvider, Observation, get_meter
 
 from purposeguard.evidence.faults import Count, Faults
 from purposeguard.evidence.instrumentation import SCOPE, VERSION
+from purposeguard.evidence.ledger.ledger import Ledger
 from purposeguard.locks import Lock
 
 Labels = tuple[str, str, str, str, str]
 """Category, purpose, outcome, reason, mode."""
 
+_OF_LEDGERS: tuple[tuple[str, str, Callable[[Ledger], int], str], ...] = (
+    (
+        "written",
+        "{record}",
+        lambda ledger: ledger.figures.written,
+        "Accesses recorded in the ledger, those whose file vanished later included",
+    ),
+    (
+        "lost",
+        "{record}",
+        lambda ledger: ledger.figures.lost,
+        "Accesses without a record in the ledger, or whose record's file has vanished",
+    ),
+    (
+        "refused",
+        "{access}",
+        lambda ledger: ledger.figures.refused,
+        "Accesses refused since the ledger could not record them",
+    ),
+)
 _NAMES = ("category", "purpose", "outcome", "reason", "mode")
 
 
@@ -25,6 +47,7 @@ class Tally:
     def __init__(self) -> None:
         self._counts: dict[Labels, Count] = {}
         self._reading = Lock()
+        self._ledgers: dict[int, Ledger] = {}
 
     def count(self, labels: Labels) -> Count:
         """Return the counter of these labels, the same one each time."""
@@ -43,6 +66,19 @@ class Tally:
                 )
                 for labels, count in list(self._counts.items())
             ]
+
+    def watch(self, ledger: Ledger) -> None:
+        """Report on a ledger, too. Its figures stay when it is closed: counters never fall."""
+        self._ledgers[id(ledger)] = ledger
+
+    def ledgers(self, read: Callable[[Ledger], int]) -> Callable[[CallbackOptions], Any]:
+        """Return a callback that reports the sum of a figure over all ledgers."""
+
+        def observe(_: CallbackOptions) -> Iterable[Observation]:
+            ledgers = list(self._ledgers.values())
+            return [Observation(sum(map(read, ledgers)))] if ledgers else []
+
+        return observe
 
 
 class _Global:
@@ -63,11 +99,25 @@ def tally_for(provider: MeterProvider | None, faults: Faults) -> Tally:
             tally = Tally()
             try:
                 get = get_meter if provider is None else provider.get_meter
-                get(SCOPE, VERSION).create_observable_counter(
+                meter = get(SCOPE, VERSION)
+                meter.create_observable_counter(
                     "purposeguard.accesses",
                     callbacks=[tally.observe],
                     unit="{access}",
                     description="Accesses to personal data, by category, purpose and answer",
+                )
+                for name, unit, read, description in _OF_LEDGERS:
+                    meter.create_observable_counter(
+                        f"purposeguard.ledger.{name}",
+                        callbacks=[tally.ledgers(read)],
+                        unit=unit,
+                        description=description,
+                    )
+                meter.create_observable_up_down_counter(
+                    "purposeguard.ledger.pending",
+                    callbacks=[tally.ledgers(lambda ledger: ledger.pending)],
+                    unit="{record}",
+                    description="Lines of the ledger that wait to be on disk",
                 )
                 _tallies[key] = tally
             except Exception:  # noqa: BLE001 - telemetry never decides whether a guard exists

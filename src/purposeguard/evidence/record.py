@@ -39,6 +39,10 @@ class AccessRecord:
     """Keyed hash of who acted."""
     key_id: str | None = None
     """Which key the hashes were made with."""
+    refused: bool = False
+    """Whether it was refused though permitted: a ledger that is required could not record it."""
+    ground_id: str | None = None
+    """The id of the ground that was stated, as the ledger has its start and end."""
 
     @property
     def policy_version(self) -> str | None:

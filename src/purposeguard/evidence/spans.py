@@ -21,6 +21,7 @@ from opentelemetry.trace import (
 
 from purposeguard.evidence.faults import Faults
 from purposeguard.evidence.instrumentation import SCOPE, VERSION
+from purposeguard.exceptions import LedgerError
 
 Attributes = Mapping[str, str | bool | tuple[str, ...]]
 
@@ -79,6 +80,19 @@ class Spans:
             self.faults.add("spans")
         return None, None
 
+    def ids_text(self, span: Span | None, context: Context) -> str:
+        """Return trace and span id as a ledger has them, or nothing without a trace."""
+        try:
+            seen: Any = context.get(_CURRENT) if span is None else span
+            if seen is not None:
+                found = seen.get_span_context()
+                trace_id = found.trace_id
+                if trace_id and found.is_valid:
+                    return f',"trace":"{trace_id:032x}","span":"{found.span_id:016x}"'
+        except Exception:  # noqa: BLE001 - a fault of telemetry changes no decision
+            self.faults.add("spans")
+        return ""
+
     def end(self, span: Span) -> None:
         """End a span whose call went through, whatever came of it."""
         try:
@@ -93,6 +107,14 @@ class Spans:
             span.end()
         except Exception:  # noqa: BLE001 - a fault of telemetry changes no decision
             self.faults.add("spans")
+
+    def end_refused(self, span: Span) -> None:
+        """End the span of an access that is permitted, and was refused without a record."""
+        try:
+            span.set_attribute("error.type", LedgerError.__name__)
+        except Exception:  # noqa: BLE001 - a fault of telemetry changes no decision
+            self.faults.add("spans")
+        self.end_blocked(span)
 
 
 class OpenSpan:

@@ -59,7 +59,13 @@ class Evidence:
     findings: Mapping[Need, Finding] = field(default_factory=lambda: MappingProxyType({}))
     use_suspended: bool = False
     provision_suspended: bool = False
-    retention_elapsed: bool = False
+    erased: bool = False
+    contract_ended: date | None = None
+    """The day on which the contract ended, or None while it runs."""
+    looked_up: bool = False
+    """Whether there is a subject whose state was looked up: retention is judged only then."""
+    collected: date | None = None
+    """The day on which the data were collected, or None where it is not on record."""
     today: date | None = None
 
     def finding(self, need: Need) -> Finding:

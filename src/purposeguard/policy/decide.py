@@ -1,7 +1,7 @@
 """The decision: a pure function of a policy, an access and what is known about its people."""
 
 import operator
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import NamedTuple, TypeVar
 
@@ -9,6 +9,7 @@ from purposeguard.policy.access import NO_EVIDENCE, Access, Evidence
 from purposeguard.policy.explain import sentence
 from purposeguard.policy.matrix import Cell, Ground, Policy, Provision, Recipient, Row
 from purposeguard.policy.names import exact, shown
+from purposeguard.policy.periods import Retention
 from purposeguard.policy.reasons import (
     RANK,
     Finding,
@@ -22,6 +23,7 @@ from purposeguard.policy.reasons import (
 _T = TypeVar("_T")
 _CONSENTS = frozenset({Need.CONSENT_CUSTOMER, Need.CONSENT_INDIVIDUAL})
 _OPERATIONS = frozenset(map(str, Operation))
+_UNGRANTED = frozenset({Reason.PROHIBITED, Reason.NOT_GRANTED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,13 +55,21 @@ class Decision:
     allowed_otherwise: bool = False
     """Whether they grant the category only for other items, recipients or sources than these."""
     allowed_items: tuple[str, ...] = ()
-    """For `item_excess`: the items that the purpose may see."""
+    """For `item_excess`: the items that the purpose may see.
+
+    For `use_suspended`: those that the service can't do without, until the contract ends.
+    """
     allowed_sources: tuple[str, ...] = ()
     """For `source_not_listed`: the sources that the policy lists."""
     allowed_recipients: tuple[str, ...] = ()
     """For `recipient_not_listed`: the recipients that may be given this for the purpose."""
     supervision_lapsed: bool = False
     """For `recipient_not_listed`: a processor with no supervision on record that counts today."""
+    crosses_planes: bool = False
+    """Whether the purpose is granted only for data on the other plane.
+
+    That is entrusted data asked for by a purpose of the company's own, or the other way round.
+    """
     policy: str | None = None
     policy_version: str | None = None
     policy_digest: str = ""
@@ -231,7 +241,7 @@ class _Judge:
             allowed_purposes=tuple(cell.purpose for cell in allowed),
             allowed_clauses=_distinct(clause for cell in allowed for clause in cell.clauses),
             allowed_otherwise=otherwise,
-            allowed_items=self._allowed_items(purpose) if reason is Reason.ITEM_EXCESS else (),
+            allowed_items=self._allowed_items(purpose, reason),
             allowed_sources=(
                 tuple(self._policy.sources) if reason is Reason.SOURCE_NOT_LISTED else ()
             ),
@@ -241,6 +251,7 @@ class _Judge:
                 else ()
             ),
             supervision_lapsed=unsupervised,
+            crosses_planes=reason in _UNGRANTED and self._crosses_planes(purpose),
             policy=self._policy.name,
             policy_version=self._policy.version,
             policy_digest=self._policy.digest,
@@ -262,7 +273,24 @@ class _Judge:
         others = tuple(cell for rank, cell in ranked if rank > RANK[Reason.PROHIBITED])
         return others, bool(others)
 
-    def _allowed_items(self, purpose: str) -> tuple[str, ...]:
+    def _crosses_planes(self, purpose: str) -> bool:
+        categories, lineages = self._policy.document.categories, self._policy.lineages
+        planes = {
+            categories[category].plane
+            for category, row in self._policy.rows.items()
+            if any(each in lineages[purpose] or purpose in lineages[each] for each in row.cells)
+        }
+        return bool(planes) and categories[self._category].plane not in planes
+
+    def _allowed_items(self, purpose: str, reason: Reason) -> tuple[str, ...]:
+        if reason is Reason.ITEM_EXCESS:
+            return self._listed_items(purpose)
+        if reason is Reason.USE_SUSPENDED:
+            answers = self._for_items(self._row.items, purpose)
+            return tuple(item for item in answers if answers[item].reason.outcome is Outcome.PERMIT)
+        return ()
+
+    def _listed_items(self, purpose: str) -> tuple[str, ...]:
         found = self._row.cells
         cells = [found[each] for each in self._policy.lineages[purpose] if each in found]
         provisions = [(cell, self._provision(purpose, cell)) for cell in cells]
@@ -286,8 +314,10 @@ class _Judge:
         )
 
     def _for_purpose(self, purpose: str) -> dict[str, _Answer]:
-        """What each item comes to under one purpose."""
-        items = self._row.items if self._items is None else self._items
+        """What each item that is asked for comes to under one purpose."""
+        return self._for_items(self._row.items if self._items is None else self._items, purpose)
+
+    def _for_items(self, items: tuple[str, ...], purpose: str) -> dict[str, _Answer]:
         clauses = self._row.prohibition(self._policy.lineages[purpose])
         if clauses:
             return dict.fromkeys(items, _answer(Reason.PROHIBITED, clauses=clauses))
@@ -297,26 +327,41 @@ class _Judge:
             return dict.fromkeys(items, _answer(Reason.NOT_GRANTED))
         best: dict[str, _Answer] = {}
         for cell in cells:
-            within, listed, excess = self._for_cell(purpose, cell)
+            listed, excess = self._for_cell(purpose, cell)
             for item in items:
-                answer = listed if item in within else excess
+                answer = listed.get(item, excess)
                 if item not in best or answer.rank > best[item].rank:
                     best[item] = answer
         return best
 
-    def _for_cell(self, purpose: str, cell: Cell) -> tuple[frozenset[str], _Answer, _Answer]:
-        """The items that a cell lets through, what each comes to, and what any other one does."""
+    def _for_cell(self, purpose: str, cell: Cell) -> tuple[Mapping[str, _Answer], _Answer]:
+        """What each item comes to that a cell lets through, and what any other one does."""
         provision = self._provision(purpose, cell)
         clauses = cell.clauses
         within = cell.items
         if provision is not None:
             clauses = _distinct((*clauses, *provision.clauses))
             within &= provision.items
-        excess = _answer(Reason.ITEM_EXCESS, cell, clauses)
-        return within, self._for_listed(purpose, cell, provision, clauses), excess
+        answers = dict.fromkeys(within, self._for_listed(purpose, cell, provision, clauses))
+        if not self._uses_continue():
+            spared = within & self._row.essential
+            answer = self._for_listed(purpose, cell, provision, clauses, essential=True)
+            answers.update(dict.fromkeys(spared, answer))
+        return answers, _answer(Reason.ITEM_EXCESS, cell, clauses)
+
+    def _uses_continue(self) -> bool:
+        """Whether suspension tells no item from another: there is none, or the contract is over."""
+        evidence = self._evidence
+        return not evidence.use_suspended or evidence.contract_ended is not None
 
     def _for_listed(
-        self, purpose: str, cell: Cell, provision: Provision | None, clauses: tuple[str, ...]
+        self,
+        purpose: str,
+        cell: Cell,
+        provision: Provision | None,
+        clauses: tuple[str, ...],
+        *,
+        essential: bool = False,
     ) -> _Answer:
         source = None
         if self._operation is Operation.COLLECT:
@@ -328,12 +373,10 @@ class _Judge:
         needed = cell.only_to is not None or self._operation is Operation.PROVIDE
         if provision is None and (named or needed):
             return _answer(Reason.RECIPIENT_NOT_LISTED, cell, clauses)
-        stopped = self._stopped(purpose, cell, clauses)
-        if stopped:
-            return stopped
         # A ground lifts the consent to give data away, never what using or obtaining them needs.
         needs = cell.needs if source is None else (*cell.needs, *source.needs)
-        answers = [self._for_need(need, cell, clauses, lift=False) for need in needs]
+        answers = list(self._stops(purpose, cell, clauses, essential=essential))
+        answers += [self._for_need(need, cell, clauses, lift=False) for need in needs]
         if provision is not None:
             answers += [self._for_need(need, cell, clauses) for need in provision.needs]
         return _worst(answers) if answers else _answer(Reason.GRANTED, cell, clauses)
@@ -360,20 +403,43 @@ class _Judge:
         today = self._evidence.today
         return today is not None and today <= recipient.supervised_until
 
-    def _stopped(self, purpose: str, cell: Cell, clauses: tuple[str, ...]) -> _Answer | None:
-        """Suspension and retention, which stop every cell but a verified request's handling."""
+    def _stops(
+        self, purpose: str, cell: Cell, clauses: tuple[str, ...], *, essential: bool
+    ) -> Iterator[_Answer]:
+        """Suspension, erasure and retention, which stop all but a verified request's handling."""
         evidence = self._evidence
         request = self._policy.request_purpose
         if request in self._policy.lineages[purpose] and self._request_verified():
-            return None
-        if evidence.use_suspended:
-            return _answer(Reason.USE_SUSPENDED, cell, clauses)
+            return
+        asked = _distinct((*clauses, *self._policy.request_clauses))
+        if evidence.use_suspended and not essential:
+            yield _answer(Reason.USE_SUSPENDED, cell, asked)
         leaves = self._recipient and self._recipient.kind is not RecipientKind.PROCESSOR
         if evidence.provision_suspended and leaves:
-            return _answer(Reason.PROVISION_SUSPENDED, cell, clauses)
-        if evidence.retention_elapsed:
-            return _answer(Reason.RETENTION_ELAPSED, cell, clauses)
-        return None
+            yield _answer(Reason.PROVISION_SUSPENDED, cell, asked)
+        if evidence.erased:
+            yield _answer(Reason.RETENTION_ELAPSED, cell, asked)
+        collects = self._operation is Operation.COLLECT  # which begins the time
+        if cell.retention is not None and evidence.looked_up and not collects:
+            reason = self._kept(cell.retention)
+            if reason is not Reason.GRANTED:
+                yield _answer(reason, cell, _distinct((*clauses, *cell.retention.clauses)))
+
+    def _kept(self, retention: Retention) -> Reason:
+        """What the time that data may be kept comes to."""
+        evidence = self._evidence
+        if retention.counted_from == "contract_end":
+            if evidence.contract_ended is None:
+                return Reason.GRANTED
+            start = evidence.contract_ended
+        elif evidence.collected is None:
+            return Reason.EVIDENCE_UNAVAILABLE
+        else:
+            start = evidence.collected
+        if evidence.today is None:
+            return Reason.EVIDENCE_UNAVAILABLE
+        within = evidence.today <= retention.last_day(start)
+        return Reason.GRANTED if within else Reason.RETENTION_ELAPSED
 
     def _request_verified(self) -> bool:
         return self._evidence.finding(Need.VERIFIED_REQUEST) is Finding.HELD

@@ -12,13 +12,14 @@ if TYPE_CHECKING:
 _SHOWN = 6
 """How many alternatives a sentence lists before it says how many more there are."""
 
-_NEEDS = {
+NEEDS = {
     Need.CONSENT_CUSTOMER: "the customer's consent",
     Need.CONSENT_INDIVIDUAL: "the person's own consent",
     Need.MANDATE: "the customer's mandate",
     Need.VERIFIED_REQUEST: "a verified request on the set form",
     Need.AUTHORISATION: "the customer's authorisation",
 }
+"""What each need is called in a sentence."""
 
 
 def sentence(decision: "Decision") -> str:
@@ -120,13 +121,20 @@ def _purpose_unknown(decision: "Decision") -> str:
 
 def _prohibited(decision: "Decision") -> str:
     return (
-        f"{_purpose(decision)} is prohibited for {_data(decision)}{_clauses(decision.clauses)}: "
-        f"{_instead(decision)}"
+        f"{_purpose(decision)} is prohibited for {_data(decision)}{_clauses(decision.clauses)}"
+        f"{_crossing(decision)}: {_instead(decision)}"
     )
 
 
 def _not_granted(decision: "Decision") -> str:
-    return f"{_purpose(decision)} may not access {_data(decision)}: {_instead(decision)}"
+    crossing = _crossing(decision)
+    return f"{_purpose(decision)} may not access {_data(decision)}{crossing}: {_instead(decision)}"
+
+
+def _crossing(decision: "Decision") -> str:
+    if not decision.crosses_planes:
+        return ""
+    return ", which crosses between data that customers have entrusted and the company's own"
 
 
 def _item_excess(decision: "Decision") -> str:
@@ -163,25 +171,28 @@ def _recipient_not_listed(decision: "Decision") -> str:
 
 
 def _use_suspended(decision: "Decision") -> str:
-    return (
-        f"use of {_data(decision)} is suspended for this person: "
-        "leave the person out until the suspension is lifted"
-    )
+    text = f"use of {_data(decision)} is suspended for this person{_clauses(decision.clauses)}"
+    if decision.allowed_items:
+        spared = names(decision.allowed_items)
+        fix = "ask for no more, or leave the person out"
+        return f"{text}, all but {spared} until the contract ends: {fix}"
+    return f"{text}: leave the person out until the suspension is lifted"
 
 
 def _provision_suspended(decision: "Decision") -> str:
     return (
-        f"provision of {_data(decision)} is suspended for this person: "
+        f"provision of {_data(decision)} is suspended for this person{_clauses(decision.clauses)}: "
         "leave the person out of what is given away"
     )
 
 
 def _retention_elapsed(decision: "Decision") -> str:
-    return f"{_data(decision)} is kept past its retention period: erase it"
+    clauses = _clauses(decision.clauses)
+    return f"{_data(decision)} is kept past its retention period{clauses}: erase it"
 
 
 def _unmet(decision: "Decision") -> str:
-    return " and ".join(_NEEDS[need] for need in decision.unmet) or "evidence"
+    return " and ".join(NEEDS[need] for need in decision.unmet) or "evidence"
 
 
 def _lacks(decision: "Decision", state: str, fix: str) -> str:
@@ -192,7 +203,7 @@ def _lacks(decision: "Decision", state: str, fix: str) -> str:
 
 
 def _mandate_missing(decision: "Decision") -> str:
-    return _lacks(decision, "and there is none on record", "use it only under that customer's own")
+    return _lacks(decision, "and there is none on record", "use it under a mandate only")
 
 
 def _request_missing(decision: "Decision") -> str:
@@ -215,10 +226,16 @@ def _consent_missing(decision: "Decision") -> str:
 
 
 def _evidence_unavailable(decision: "Decision") -> str:
-    return _lacks(
-        decision,
-        "which can't be looked up",
-        "nothing that knows it can be attached yet, so observe this cell with a pattern in `modes`",
+    if decision.unmet:
+        return _lacks(
+            decision,
+            "which can't be looked up",
+            "name whom it is about, and see that the guard's `subjects` are attached and answer",
+        )
+    return (
+        f"{_purpose(decision)} may access {_data(decision)}{_clauses(decision.clauses)} unless "
+        "something on record about this person stops it, which can't be looked up: see that the "
+        "guard's `subjects` answer, and that the day of collection is recorded"
     )
 
 

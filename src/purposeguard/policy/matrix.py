@@ -14,8 +14,10 @@ from purposeguard.policy.document import (
     PolicyDocument,
     ProvisionEntry,
     RecipientEntry,
+    RetentionEntry,
 )
 from purposeguard.policy.names import nearest, parents
+from purposeguard.policy.periods import Retention
 from purposeguard.policy.problems import Path, Problem, Severity
 from purposeguard.policy.reasons import Need, RecipientKind
 
@@ -30,6 +32,8 @@ class Cell:
     items: frozenset[str]
     only_to: frozenset[str] | None
     needs: tuple[Need, ...]
+    retention: Retention | None
+    """How long data may be kept for it, by its own rule or else the category's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +89,9 @@ class Row:
     """Clauses by prohibited purpose."""
     above_prohibited: Mapping[str, tuple[str, ...]]
     """Clauses by purpose that has a prohibited descendant."""
+    essential: frozenset[str]
+    """Items whose use is suspended only once the contract has ended."""
+    essential_clauses: tuple[str, ...]
 
     def prohibition(self, lineage: tuple[str, ...]) -> tuple[str, ...]:
         """Return the clauses that prohibit a purpose, given with its ancestors; none if it is not.
@@ -116,6 +123,8 @@ class Policy:
     grounds: Mapping[str, Ground]
     request_purpose: str | None
     """The purpose of handling data-subject requests."""
+    request_clauses: tuple[str, ...]
+    """Where it says that people may make them."""
     warnings: tuple[Problem, ...]
     origin: str | None = None
     """The file that it was loaded from."""
@@ -165,6 +174,7 @@ def compile_document(document: PolicyDocument) -> tuple[Policy | None, tuple[Pro
             }
         ),
         request_purpose=document.requests.purpose if document.requests else None,
+        request_clauses=document.requests.clauses if document.requests else (),
         warnings=problems,
     )
     return policy, problems
@@ -182,6 +192,7 @@ def _rows(document: PolicyDocument) -> dict[str, Row]:
     rows = {}
     for category, described in document.categories.items():
         every = frozenset(described.items)
+        essential = document.essential.get(category)
         cells = {
             purpose: Cell(
                 category,
@@ -190,6 +201,7 @@ def _rows(document: PolicyDocument) -> dict[str, Row]:
                 every if cell.items is None else frozenset(cell.items),
                 None if cell.only_to is None else frozenset(cell.only_to),
                 cell.needs,
+                _retention(cell.retention or document.retention.get(category)),
             )
             for purpose, cell in sorted(document.matrix.get(category, {}).items())
         }
@@ -198,8 +210,14 @@ def _rows(document: PolicyDocument) -> dict[str, Row]:
             MappingProxyType(cells),
             MappingProxyType(prohibited.get(category, {})),
             MappingProxyType(above.get(category, {})),
+            frozenset(essential.items if essential else ()),
+            essential.clauses if essential else (),
         )
     return rows
+
+
+def _retention(entry: RetentionEntry | None) -> Retention | None:
+    return None if entry is None else Retention.of(entry)
 
 
 def _recipients(document: PolicyDocument) -> dict[str, Recipient]:

@@ -1,10 +1,17 @@
 """Keyed hashes, the only form in which a person or customer enters a record."""
 
 import hashlib
+from functools import lru_cache
+from typing import TypeAlias
 from uuid import UUID
+
+Identifier: TypeAlias = str | int | UUID
+"""What names a person or customer. Only its keyed hash is kept."""
 
 _DIGEST_BYTES = 16
 _MINIMUM_KEY_BYTES = 16
+_REMEMBERED = 4096
+"""How many hashes a key remembers, those that it was asked for last."""
 
 
 class SubjectKey:
@@ -15,7 +22,7 @@ class SubjectKey:
     TypeError for what is no bytes.
     """
 
-    __slots__ = ("_key", "id")
+    __slots__ = ("_key", "_remembered", "id")
 
     def __init__(self, key: bytes) -> None:
         if not isinstance(key, bytes):
@@ -29,10 +36,15 @@ class SubjectKey:
             )
         # BLAKE2b takes 64 bytes at most, and a key of any length keeps all its entropy this way.
         self._key = hashlib.blake2b(key, person=b"purposeguard-key").digest()
+        self._remembered = lru_cache(_REMEMBERED)(self._hashed)
         self.id = hashlib.blake2b(self._key, digest_size=4, person=b"purposeguard-id").hexdigest()
 
     def hash(self, kind: str, value: object) -> str:
         """Return the keyed hash of a value of one kind, `subject:<category>` for one."""
+        exact = type(value) is str or type(value) is int  # others may be equal to anything
+        return self._remembered(kind, value) if exact else self._hashed(kind, value)
+
+    def _hashed(self, kind: str, value: object) -> str:
         text = f"{kind}\0{_text(value)}".encode("utf-8", "surrogatepass")
         return hashlib.blake2b(text, key=self._key, digest_size=_DIGEST_BYTES).hexdigest()
 

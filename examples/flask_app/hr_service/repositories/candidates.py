@@ -32,3 +32,11 @@ def addresses() -> list[Row]:
 def work_histories() -> list[Row]:
     """Return what candidates have done so far, and the job that each applies for."""
     return rows("SELECT title, work_history FROM candidates JOIN jobs ON jobs.id = job_id")
+
+
+@guard.access("candidate", subject="candidate_id")
+def everything(candidate_id: int) -> list[Row]:
+    """Return all that is held about one candidate."""
+    return rows(
+        "SELECT name, affiliation, contact, work_history FROM candidates WHERE id = ?", candidate_id
+    )

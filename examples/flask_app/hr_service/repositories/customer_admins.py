@@ -35,3 +35,14 @@ def addresses() -> list[Row]:
 def usage_log(admin_id: int) -> list[Row]:
     """Return what an administrator did in the service."""
     return rows("SELECT id, usage_log FROM customer_admins WHERE id = ?", admin_id)
+
+
+@guard.access(
+    "customer_admin",
+    items=["name", "contact"],
+    recipient="ad_distributors",
+    customer="customer_id",
+)
+def audience(customer_id: int) -> list[Row]:
+    """Return what advertisers get to know about a customer's administrators."""
+    return rows("SELECT name, contact FROM customer_admins WHERE customer_id = ?", customer_id)

@@ -14,3 +14,10 @@ blueprint = Blueprint("marketing", __name__)
 def newsletter() -> Row:
     """Send the newsletter."""
     return marketing.newsletter()
+
+
+@blueprint.post("/customers/<int:customer_id>/audience")
+@guard.purpose("advertising", root=True)
+def audience(customer_id: int) -> list[Row]:
+    """Hand a customer's administrators to a distributor of advertisements."""
+    return marketing.audience(customer_id)

@@ -44,6 +44,20 @@ def visitors_for_group() -> list[Row]:
     return reports.visitors_for_group()
 
 
+@blueprint.post("/events/<int:event_id>/guests")
+@guard.purpose("events", root=True)
+def all_guests(event_id: int) -> list[Row]:
+    """Hand everybody who takes part to the co-host."""
+    return reports.all_guests(event_id)
+
+
+@blueprint.post("/events/<int:event_id>/nameless")
+@guard.purpose("events", root=True)
+def nameless_guests(event_id: int) -> list[Row]:
+    """Hand them over without saying who they are."""
+    return reports.nameless_guests(event_id)
+
+
 @blueprint.get("/everybody")
 def everybody() -> list[Row]:
     """Show everybody: this view forgot to say what for."""

@@ -13,3 +13,9 @@ def newsletter() -> Row:
     for admin in found:
         send(admin["contact"], f"Dear {admin['name']}, here is our news.")
     return {"sent": len(found)}
+
+
+@guard.purpose("advertising.delivery")
+def audience(customer_id: int) -> list[Row]:
+    """Return the audience that distributors show advertisements to: that customer has to agree."""
+    return customer_admins.audience(customer_id)

@@ -6,7 +6,13 @@ Nothing here checks anything: the functions that load the data do, whoever calls
 from hr_service.database import Row
 from hr_service.guard import guard
 from hr_service.outbox import send
-from hr_service.repositories import candidates, customer_admins, entrusted, visitors
+from hr_service.repositories import (
+    candidates,
+    customer_admins,
+    entrusted,
+    event_participants,
+    visitors,
+)
 from hr_service.services import recruiting
 
 
@@ -45,6 +51,18 @@ def pay_trends() -> list[Row]:
 def visitors_for_group() -> list[Row]:
     """Return the visitors, for a group company."""
     return visitors.for_group_company()
+
+
+@guard.purpose("events.operation")
+def all_guests(event_id: int) -> list[Row]:
+    """Return all who take part, for the co-host: also those who haven't agreed."""
+    return event_participants.for_co_host(event_participants.numbers(event_id))
+
+
+@guard.purpose("events.operation")
+def nameless_guests(event_id: int) -> list[Row]:
+    """Return them without saying who they are, so that nobody can be looked up."""
+    return event_participants.for_co_host_unnamed(event_id)
 
 
 def everybody() -> list[Row]:

@@ -15,7 +15,13 @@ _BAND = 8
 
 def as_page(sheet: Sheet) -> str:
     """Return the page. Everything that comes from the policy is escaped."""
-    environment = Environment(
+    template = environment().get_template("matrix.html")
+    return template.render(sheet=sheet, marks=MARKS, kinds=Kind, bands=tuple(bands(sheet.groups)))
+
+
+def environment() -> Environment:
+    """Return what makes pages of templates: it escapes all values, and knows of no default."""
+    made = Environment(
         loader=PackageLoader("purposeguard.cli"),
         autoescape=True,
         undefined=StrictUndefined,
@@ -23,10 +29,9 @@ def as_page(sheet: Sheet) -> str:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters["breakable"] = _breakable
-    environment.tests["keys"] = lambda value: isinstance(value, Keys)
-    template = environment.get_template("matrix.html")
-    return template.render(sheet=sheet, marks=MARKS, kinds=Kind, bands=tuple(_bands(sheet.groups)))
+    made.filters["breakable"] = _breakable
+    made.tests["keys"] = lambda value: isinstance(value, Keys)
+    return made
 
 
 def _breakable(key: str) -> Markup:
@@ -34,8 +39,8 @@ def _breakable(key: str) -> Markup:
     return Markup(re.sub(r"([_.])", r"\1<wbr>", str(escape(key))))  # noqa: S704 - it is escaped
 
 
-def _bands(groups: tuple[Group, ...]) -> Iterator[tuple[Group, ...]]:
-    """The groups in bands that a page holds: kept whole where they fit, cut up where they don't."""
+def bands(groups: tuple[Group, ...]) -> Iterator[tuple[Group, ...]]:
+    """Return the groups in bands that fit a page: kept whole where they can be, else cut up."""
     band: list[Group] = []
     room = _BAND
     for group in groups:

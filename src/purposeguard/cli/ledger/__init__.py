@@ -1,0 +1,1 @@
+"""`purposeguard ledger`: what was recorded, one subcommand a file."""

@@ -1,0 +1,1 @@
+"""`purposeguard subject` and `purposeguard retention`: what is on record about people."""

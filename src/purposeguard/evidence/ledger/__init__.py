@@ -1,0 +1,1 @@
+"""The ledger: a durable, tamper-evident record of every access. docs/ledger.md has the format."""

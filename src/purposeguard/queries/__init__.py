@@ -1,0 +1,1 @@
+"""Reading a ledger: its segments as relations, and the SQL of the report over them."""

@@ -1,0 +1,1 @@
+"""How the tables come about, step by step, for Alembic."""
