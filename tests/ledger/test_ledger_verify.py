@@ -1,5 +1,6 @@
 """`purposeguard ledger verify` and `checkpoint`, and what verifying says of ledgers in use."""
 
+import fcntl
 import json
 import multiprocessing
 import os
@@ -18,7 +19,8 @@ from purposeguard import Guard
 from purposeguard.cli.app import app
 from purposeguard.evidence.ledger.checkpoints import read_checkpoints
 from purposeguard.evidence.ledger.lines import SegmentName
-from purposeguard.evidence.ledger.verify import heads, keys_by_id, signed
+from purposeguard.evidence.ledger.reading import lines_of
+from purposeguard.evidence.ledger.verify import heads, keys_by_id, signed, verify
 
 ENVIRONMENT = {
     "PURPOSEGUARD_LEDGER_KEY": KEY.decode(),
@@ -294,6 +296,33 @@ def test_a_ledger_in_use_is_never_called_damaged(durability, tmp_path):
     assert found.segments > 10
     assert not found.notes
     assert verdict(place, checkpoints).intact
+
+
+@pytest.mark.parametrize("before", [0, 1], ids=["the first line", "a later line"])
+def test_what_is_written_meanwhile_is_for_the_next_look(before, place):
+    """A look that has seen half a line does not take the other half for a line of its own."""
+    (path,) = segments(place)
+    whole = path.read_bytes()
+    lines = whole.splitlines(True)
+    half = b"".join(lines[:before]) + lines[before][:50]
+
+    def go_on(read):
+        if read == 50:
+            path.write_bytes(whole)
+
+    path.write_bytes(half)
+    seen = b""
+    with path.open("rb") as file:
+        for line in lines_of(file):
+            seen += line.raw
+            go_on(len(line.raw))
+    assert seen == half
+    path.write_bytes(half)
+    with path.open("rb") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        assert not verify(place, keys_by_id([KEY]), progress=go_on).problems
+    path.write_bytes(whole)
+    assert_intact(place)
 
 
 def test_verify_reads_no_other_file(place):

@@ -64,10 +64,16 @@ def _overlooked(
 
 
 def lines_of(file: IO[bytes], *, number: int = 1, offset: int = 0) -> Iterator[Line]:
-    """Yield the lines that are not empty, the last one even without its line feed."""
+    """Yield the lines that are not empty, the last one even without its line feed.
+
+    That is the end, also where a process goes on to write while we read: the other half of a line
+    is no line.
+    """
     while raw := file.readline(LONGEST_LINE):
         if raw != b"\n":
             yield Line(number, offset, raw)
+        if not raw.endswith(b"\n") and len(raw) < LONGEST_LINE:
+            return
         number += 1
         offset += len(raw)
 

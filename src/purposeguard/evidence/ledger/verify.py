@@ -20,6 +20,7 @@ from purposeguard.evidence.ledger.reading import (
     open_segment,
     opening,
     segments_in,
+    vacant,
 )
 
 _ENDS = (b"close", b"recovered")
@@ -192,10 +193,12 @@ class _Reading:
     def read(self, progress: Progress | None) -> _Read:
         read = self._read
         self._verdict.segments += 1
-        read.in_use = in_use(self._path)
         try:
             with open_segment(self._path) as file:
-                self._lines(lines_of(file), progress)
+                # Whether an empty file is in use can't be told, so none of what comes later counts.
+                lines = iter(()) if vacant(file.fileno()) else lines_of(file)
+                read.in_use = in_use(self._path)
+                self._lines(lines, progress)
         except OSError as error:
             return self._unreadable(f"can't be read ({error.strerror})")
         return read
@@ -242,7 +245,7 @@ class _Reading:
         for line in chain_of((first,), lines):
             if progress is not None:
                 progress(len(line.raw))
-            wrong = self._take(chain, line) if line.whole else self._part(line, lines)
+            wrong = self._take(chain, line) if line.whole else self._part(line)
             if wrong is not None:
                 behind = sum(1 for _ in lines)
                 unchecked = f" (and {behind} behind it can't be checked)" if behind else ""
@@ -250,16 +253,14 @@ class _Reading:
                 self._problem(line.number, f"{wrong}{unchecked}")
                 return
 
-    def _part(self, line: Line, behind: Iterator[Line]) -> str | None:
-        """Judge a line without its line feed: only at the very end a crash or a write leaves one.
+    def _part(self, line: Line) -> str | None:
+        """Judge a line without its line feed: a crash leaves one, or it is being written.
 
-        A reader may see half of what is being written, and then the other half as a line of its
-        own; longer than any line it is something else.
+        Longer than any line it is something else.
         """
         if self._read.last_kind in _ENDS:
             return _BEHIND
-        endless = len(line.raw) >= LONGEST_LINE
-        if endless or (not self._read.in_use and next(behind, None) is not None):
+        if len(line.raw) >= LONGEST_LINE:
             return f"has no line feed within {len(line.raw):,} bytes"
         if not self._read.in_use and line.raw.strip(b"\0"):
             self._note(line.number, "was written in part: opening the ledger sets it aside")
