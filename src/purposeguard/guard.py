@@ -14,7 +14,7 @@ from opentelemetry.metrics import MeterProvider
 from opentelemetry.trace import TracerProvider
 
 from purposeguard.arguments import Identifiers, Selector
-from purposeguard.blocks import AccessScope, PurposeScope
+from purposeguard.blocks import AccessScope, PurposeScope, site_of
 from purposeguard.carrying import carry
 from purposeguard.evidence.ledger.ledger import Ledger, LedgerHealth
 from purposeguard.exceptions import (
@@ -34,6 +34,7 @@ from purposeguard.policy.matrix import Policy
 from purposeguard.policy.modes import BadMode, Modes, parse_modes
 from purposeguard.policy.names import exact
 from purposeguard.policy_file import load_policy
+from purposeguard.roots import RootScope
 from purposeguard.scope import current_chain
 from purposeguard.subjects.keys import SubjectKey
 from purposeguard.subjects.look_up import LookUp
@@ -295,6 +296,34 @@ class Guard:
         where the chain is dead: declare the purpose where the work is done.
         """
         return carry(self._hub, work)
+
+    def declare(self, purpose: str, *, depth: int = 1) -> None:
+        """Judge a purpose that an adapter takes down now and opens a scope for later.
+
+        Raises UnknownNameError for one that the policy lacks; the first `load` judges it where
+        there is no policy yet. `depth` says how many calls up the code stands that named it.
+        """
+        names = read_names(purpose=purpose)
+        if names.purpose is None:
+            raise UnknownNameError("the purpose is `None`: name one of the policy")
+        self._hub.declared.judge(names, site_of(sys._getframe(depth)))
+
+    def open_root(self, *purposes: str, issuer: str | None = None) -> RootScope:
+        """Begin a chain of its own for a request, task, message or command: for adapters.
+
+        The purposes are declared outermost first; without any, nothing is. `issuer` is the service
+        whose signed token purposes came from, and records name it. What the policy lacks is a gap
+        for each access, and no error here. End what is returned when the request is over.
+
+        Raises UnknownNameError for what is no text.
+        """
+        names = [read_names(purpose=purpose).purpose or "" for purpose in purposes]
+        return RootScope(self._hub, tuple(names), issuer)
+
+    def purposes_in_force(self) -> tuple[str, ...] | None:
+        """Return the purposes on the chain here, outermost first; None where the chain is dead."""
+        chain = current_chain(self._hub.key)
+        return chain.signature.purposes if chain.live() else None
 
     def find_unguarded(self, *places: object) -> list[Unguarded]:
         """Find raw functions that stand behind guarded ones, in modules, classes and registries.

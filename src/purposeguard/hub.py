@@ -219,6 +219,7 @@ class Hub:
             chain=tuple(map(shown, answer.signature.purposes)),
             root=answer.signature.root,
             carried=answer.signature.carried,
+            issuer=answer.signature.issuer,
             function=answer.site.function,
             file=answer.site.file,
             line=answer.site.line,

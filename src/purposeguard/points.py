@@ -248,6 +248,7 @@ class Answer:
             chain=tuple(map(shown, signature.purposes)),
             root=signature.root,
             carried=signature.carried,
+            issuer=signature.issuer,
             function=site.function,
             file=site.file,
             line=site.line,
@@ -304,6 +305,8 @@ def _attributes(
         yield "root", True
     if signature.carried:
         yield "carried", True
+    if signature.issuer is not None:
+        yield "issuer", signature.issuer
 
 
 def evidence_now() -> Evidence:

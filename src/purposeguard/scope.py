@@ -43,9 +43,19 @@ class Signature:
 
     `purposes` are distinct, the innermost last. A signature is `transient` where it holds a name
     that the policy lacked: nothing may be cached for it, since such names come from outside.
+    `issuer` names the service whose signed token some of the purposes came from.
     """
 
-    __slots__ = ("_children", "_closed", "carried", "closed", "purposes", "root", "transient")
+    __slots__ = (
+        "_children",
+        "_closed",
+        "carried",
+        "closed",
+        "issuer",
+        "purposes",
+        "root",
+        "transient",
+    )
 
     def __init__(
         self,
@@ -53,12 +63,14 @@ class Signature:
         *,
         root: bool = False,
         carried: bool = False,
+        issuer: str | None = None,
         closed: bool = False,
         transient: bool = False,
     ) -> None:
         self.purposes = purposes
         self.root = root
         self.carried = carried
+        self.issuer = issuer
         self.closed = closed
         self.transient = transient
         self._children: dict[str, Signature] = {}
@@ -69,9 +81,7 @@ class Signature:
         found = self._children.get(purpose)
         if found is None:
             purposes = (*(each for each in self.purposes if each != purpose), purpose)
-            if self.transient or not known:
-                return Signature(purposes, root=self.root, carried=self.carried, transient=True)
-            found = _interned(purposes, self.root, self.carried)
+            found = self._with(purposes, self.root, self.carried, self.issuer, known=known)
             if found.interned:
                 self._children[purpose] = found
         return found
@@ -79,16 +89,27 @@ class Signature:
     @property
     def interned(self) -> bool:
         """Whether this very object stands for its value everywhere."""
-        return _table.get((self.purposes, self.root, self.carried)) is self
+        return _table.get((self.purposes, self.root, self.carried, self.issuer)) is self
 
-    def marked(self, root: bool, carried: bool) -> "Signature":
-        """Return the same purposes, marked as begun anew or handed over as well."""
-        root, carried = root or self.root, carried or self.carried
-        if (root, carried) == (self.root, self.carried):
+    def marked(self, root: bool, carried: bool, issuer: str | None) -> "Signature":
+        """Return the same purposes, marked as begun anew, handed over or taken in as well."""
+        marks = (root or self.root, carried or self.carried, self.issuer or issuer)
+        if marks == (self.root, self.carried, self.issuer):
             return self
-        if self.transient:
-            return Signature(self.purposes, root=root, carried=carried, transient=True)
-        return _interned(self.purposes, root, carried)
+        return self._with(self.purposes, *marks)
+
+    def _with(
+        self,
+        purposes: tuple[str, ...],
+        root: bool,
+        carried: bool,
+        issuer: str | None,
+        *,
+        known: bool = True,
+    ) -> "Signature":
+        if self.transient or not known:
+            return Signature(purposes, root=root, carried=carried, issuer=issuer, transient=True)
+        return _interned(purposes, root, carried, issuer)
 
     def as_closed(self) -> "Signature":
         """Return the signature of the same chain once a lease on it has died."""
@@ -97,20 +118,23 @@ class Signature:
                 self.purposes,
                 root=self.root,
                 carried=self.carried,
+                issuer=self.issuer,
                 closed=True,
                 transient=self.transient,
             )
         return self._closed
 
 
-_table: dict[tuple[tuple[str, ...], bool, bool], Signature] = {}
+_table: dict[tuple[tuple[str, ...], bool, bool, str | None], Signature] = {}
 
 
-def _interned(purposes: tuple[str, ...], root: bool, carried: bool) -> Signature:
-    key = (purposes, root, carried)
+def _interned(
+    purposes: tuple[str, ...], root: bool, carried: bool, issuer: str | None = None
+) -> Signature:
+    key = (purposes, root, carried, issuer)
     found = _table.get(key)
     if found is None:
-        found = Signature(purposes, root=root, carried=carried)
+        found = Signature(purposes, root=root, carried=carried, issuer=issuer)
         if len(_table) < _INTERNED_LIMIT:
             found = _table.setdefault(key, found)
     return found
@@ -331,6 +355,16 @@ class Chain:
             below.ground,
         )
 
+    def begun(self, lease: Lease, leases: tuple[Lease, ...], issuer: str | None) -> "Chain":
+        """Return a root chain of these leases, each of which declares a purpose.
+
+        `lease` stands for the scope that holds them all.
+        """
+        signature = _ROOT.marked(True, False, issuer)
+        for each in leases:
+            signature = signature.declare(each.purpose or "", each.known)
+        return Chain(leases, signature, lease.process, lease, self)
+
     def stating(self, ground: OpenGround) -> "Chain":
         """Return the chain inside a block that states a ground."""
         chain = self.push(ground.lease)
@@ -384,19 +418,19 @@ class Chain:
         same = ground is self.ground and subject is self.subject and customer is self.customer
         if not added and same:
             return self
-        marks = (other.signature.root, other.signature.carried)
+        marks = (other.signature.root, other.signature.carried, other.signature.issuer)
         return self._with(added, self, marks, subject, customer, ground)
 
     def _with(
         self,
         added: list[Lease],
         under: "Chain",
-        marks: tuple[bool, bool],
+        marks: tuple[bool, bool, str | None],
         subject: object,
         customer: object,
         ground: OpenGround | None,
     ) -> "Chain":
-        """Return the chain with more leases; `marks` are `root` and `carried` of their chain."""
+        """Return the chain with more leases; `marks` are those of their chain's signature."""
         signature = self.signature
         for lease in added:
             signature = signature.declare(lease.purpose or "", lease.known)
@@ -412,10 +446,11 @@ class Chain:
         """
         rest = [lease for lease in self.leases if lease not in carried.leases]
         root = carried.signature.root or self.signature.root
+        issuer = carried.signature.issuer or self.signature.issuer
         base = Chain((), UNDECLARED, _here)
         subject = self.subject if carried.subject is None else carried.subject
         customer = self.customer if carried.customer is None else carried.customer
-        marks, under = (root, True), self.shortened()
+        marks, under = (root, True, issuer), self.shortened()
         return base._with([*rest, *leases], under, marks, subject, customer, self.ground)
 
 

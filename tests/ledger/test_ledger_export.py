@@ -23,6 +23,7 @@ PEOPLE = {
     "ground": "court_order",
     "root": True,
     "carried": True,
+    "issuer": "payroll",
 }
 
 

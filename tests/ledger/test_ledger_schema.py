@@ -56,6 +56,8 @@ def write_every_kind(place, durability):
             guard.carry(lambda: guard.check("candidate"))()
             with pytest.raises(AccessDeniedError):
                 guard.check("candidate", operation="provide", recipient="outsourcing_partner")
+        with guard.open_root(PURPOSE, issuer="payroll"):
+            guard.check("candidate")
         with guard.purpose(ELSEWHERE), pytest.raises(AccessDeniedError):
             guard.check("candidate")
         with pytest.raises(AccessDeniedError):

@@ -22,6 +22,8 @@ class AccessRecord:
     """Whether a scope on the chain began a new chain."""
     carried: bool
     """Whether a purpose on the chain was handed over by `guard.carry`."""
+    issuer: str | None
+    """The service whose signed token purposes on the chain came from, or None."""
     function: str
     """The guarded function's qualified name, or that of the function around the block."""
     file: str

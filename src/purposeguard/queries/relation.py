@@ -55,6 +55,7 @@ _ACCESS_KEYS = {
     "ground": "VARCHAR",
     "root": "BOOLEAN",
     "carried": "BOOLEAN",
+    "issuer": "VARCHAR",
     "function": "VARCHAR",
     "file": "VARCHAR",
     "line": "BIGINT",

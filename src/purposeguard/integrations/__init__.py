@@ -1,0 +1,1 @@
+"""Adapters: each finds its framework's hook, and opens and closes scopes there."""

@@ -1,0 +1,54 @@
+"""Root scopes that a framework comes back to: of a request, task, message or command."""
+
+from types import TracebackType
+from typing import Self
+
+from opentelemetry.context import attach, get_current
+
+from purposeguard.hub import Hub
+from purposeguard.scope import Chain, Lease, chain_in, with_chain
+
+
+class RootScope:
+    """A new chain, entered as often as a framework comes back to its request, and ended once.
+
+    Entering it, in whatever thread or context, makes the chain current; leaving restores what was
+    in force before. Copies of the context keep the chain, and all of them are dead from `end` on.
+    In a forked child it is dead too.
+    """
+
+    __slots__ = ("_hub", "_issuer", "_lease", "_leases")
+
+    def __init__(self, hub: Hub, purposes: tuple[str, ...], issuer: str | None) -> None:
+        knows = hub.state.knows
+        self._hub = hub
+        self._issuer = issuer
+        self._lease = Lease(None)
+        self._leases = tuple(Lease(purpose, knows(purpose)) for purpose in purposes)
+
+    def __enter__(self) -> Self:
+        context = get_current()
+        key = self._hub.key
+        chain = chain_in(context, key).begun(self._lease, self._leases, self._issuer)
+        attach(with_chain(context, key, chain))
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Restore what was in force, if this context holds the chain. Never raises."""
+        context = get_current()
+        chain: Chain | None = chain_in(context, self._hub.key)
+        while chain is not None and chain.lease is not self._lease:
+            chain = chain.under
+        if chain is not None:
+            attach(with_chain(context, self._hub.key, chain.under))
+
+    def end(self) -> None:
+        """Kill the chain, wherever a copy of it is still held. May be called many times."""
+        self._lease.end()
+        for lease in self._leases:
+            lease.end()
