@@ -100,7 +100,9 @@ class _Block(Opener):
         try:
             self._judge_reading()
             self._take_role("decorator")
-            self._hub.declared.judge(self._names, site_of(frame))
+            site = site_of(frame)
+            self._hub.declared.judge(self._names, site)
+            self._hub.declared.guarded_at.add((site.file, site.line))
             return guarded(target, gate_for, self._names)
         except PurposeGuardError as error:
             refused = self._refuse(error)

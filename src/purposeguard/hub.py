@@ -60,10 +60,12 @@ class Hub:
         "faults",
         "identities",
         "key",
+        "opened",
         "service",
         "spans",
         "state",
         "tally",
+        "tracks",
     )
 
     def __init__(
@@ -80,6 +82,10 @@ class Hub:
         self.state = state
         self.declared = Declarations()
         self.key = new_key()
+        self.opened = new_key()
+        """The key in the context under which open accesses are found."""
+        self.tracks = False
+        """Whether anybody asks which accesses are open."""
         self.faults = Faults()
         self.spans = Spans(tracer_provider, self.faults)
         self.events = Events(logger_provider, self.faults)

@@ -15,6 +15,7 @@ from purposeguard.evidence.spans import OpenSpan
 from purposeguard.exceptions import LedgerError, PurposeGuardError, ScopeError
 from purposeguard.hub import Hub, Waiting
 from purposeguard.identities import NOBODY, UNREADABLE, Asking, People
+from purposeguard.opened import OpenAccess, holding
 from purposeguard.points import AccessPoint, Answer
 from purposeguard.policy.decide import Decision
 from purposeguard.policy.reasons import Reason
@@ -31,7 +32,7 @@ class ReadsPeople(Protocol):
 class Gate:
     """What a decorated function or a block passes through: a purpose, an access, or both."""
 
-    __slots__ = ("_plain", "hub", "people", "point", "purpose", "root")
+    __slots__ = ("_plain", "encloses", "hub", "people", "point", "purpose", "root")
 
     def __init__(
         self,
@@ -41,12 +42,15 @@ class Gate:
         purpose: str | None = None,
         root: bool = False,
         people: ReadsPeople | None = None,
+        encloses: bool = True,
     ) -> None:
+        """`encloses` says that what is done while it is open may be a part of its access."""
         self.hub = hub
         self.point = point
         self.purpose = purpose
         self.root = root
         self.people = people
+        self.encloses = encloses
         self._plain = point if purpose is None and people is None else None
 
     def begin(self, args: Any, kwargs: Any, *, later: bool = False) -> "Stretch":
@@ -73,6 +77,8 @@ class Gate:
         context = get_current()
         chain = context.get(hub.key)
         if point is None or type(chain) is not Chain or state.outlets or chain.ground is not None:
+            return None
+        if hub.tracks and self.encloses:
             return None
         answer = chain.prepared(state, point.cache)
         if answer is None or not answer.permits:
@@ -192,6 +198,7 @@ class Stretch:
         "error",
         "later",
         "lease",
+        "opened",
         "people",
         "span",
         "waiting",
@@ -216,6 +223,8 @@ class Stretch:
         """Whether it is for the caller to wait until the record is on disk."""
         self.waiting: Waiting | Asking | None = None
         """What is still to be waited for."""
+        self.opened: OpenAccess | None = None
+        """What others find of it while it is open."""
         self.chain = call if lease is None else self._open(call)
 
     def _open(self, below: Chain) -> Chain:
@@ -300,6 +309,7 @@ class Stretch:
     def _block(self, error: PurposeGuardError) -> None:
         self.error = error
         self.span = None
+        self._hide()
         if self.lease is not None:
             self.lease.end()
 
@@ -366,6 +376,8 @@ class Stretch:
             inside = with_chain(inside, self._gate.hub.key, self.chain)
         if self.span is not None:
             inside = self._gate.hub.spans.made_current(self.span, inside)
+        if self._gate.hub.tracks:
+            inside = self._shown(inside)
         if inside is not context:
             self._before = context
             self._inside = inside
@@ -444,8 +456,25 @@ class Stretch:
         if self.span is not None and get_current_span(current) is self.span:
             attach(set_span_in_context(get_current_span(before)))
 
+    def _shown(self, inside: Context) -> Context:
+        """Return the context in which others find the access, if it was permitted."""
+        gate, answer = self._gate, self.answer
+        if answer is None or not answer.permits or not gate.encloses:
+            return inside
+        self._hide()
+        key = gate.hub.opened
+        self.opened = OpenAccess(answer, self.chain, inside.get(key))  # type: ignore[arg-type]
+        return holding(inside, key, self.opened)
+
+    def _hide(self) -> None:
+        """Have nobody find the access any more."""
+        if self.opened is not None:
+            self.opened.live = False
+            self.opened = None
+
     def finish(self) -> None:
         """Kill the lease and end the span."""
+        self._hide()
         if self.lease is not None:
             self.lease.end()
         if self.span is not None:
@@ -499,6 +528,8 @@ class Stretch:
         inside = with_chain(context, hub.key, self.chain)
         if self.span is not None:
             inside = hub.spans.made_current(self.span, inside)
+        if hub.tracks:
+            inside = self._shown(inside)
         self._before = context
         self._inside = inside
         self._token = attach(inside)

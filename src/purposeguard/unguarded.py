@@ -4,8 +4,9 @@ import functools
 import sys
 from collections import deque
 from collections.abc import ItemsView, Iterable, Iterator, KeysView, Mapping, ValuesView
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
-from types import FunctionType, MemberDescriptorType, MethodType, ModuleType
+from types import CodeType, FunctionType, MemberDescriptorType, MethodType, ModuleType
 from typing import Any
 
 from purposeguard.kinds import MARK, is_guarded
@@ -36,10 +37,22 @@ def _is(value: object, kinds: Any) -> bool:
     return issubclass(type(value), kinds)
 
 
-def find_unguarded(places: tuple[object, ...]) -> list[Unguarded]:
-    """Look through places, by default through every imported module."""
-    modules = [module for module in list(sys.modules.values()) if _is(module, ModuleType)]
-    everywhere = list(_walk(modules))
+Sites = AbstractSet[tuple[str, int]]
+"""Files and lines at which functions were given a guard."""
+
+
+def find_unguarded(
+    places: tuple[object, ...], guarded_at: Sites, modules: Iterable[ModuleType] | None = None
+) -> list[Unguarded]:
+    """Look through places, by default through every imported module.
+
+    `modules` are where guarded functions are looked for, in themselves and their classes.
+    """
+    if modules is None:
+        modules = [module for module in list(sys.modules.values()) if _is(module, ModuleType)]
+        everywhere = list(_walk(modules))
+    else:
+        everywhere = list(_walk(modules, deep=1))
     looked = list(_walk(places)) if places else everywhere
     raws = {
         function
@@ -47,20 +60,42 @@ def find_unguarded(places: tuple[object, ...]) -> list[Unguarded]:
         if _is(value, FunctionType) and is_guarded(value)
         for function in _raws(value)
     }
-    found = {Unguarded(place, why): None for place, value in looked for why in _faults(value, raws)}
+    found = {
+        Unguarded(place, why): None
+        for place, value in looked
+        for why in _faults(value, raws, guarded_at)
+    }
     for _, value in looked:
         if _is(value, type):
             found.update((each, None) for each in _overrides(value))
     return list(found)
 
 
-def _faults(value: Any, raws: set[FunctionType]) -> Iterator[str]:
-    if any(function in raws for function in _functions_in(value)):
+def _faults(value: Any, raws: set[FunctionType], guarded_at: Sites) -> Iterator[str]:
+    if any(each in raws or _was_decorated(each, guarded_at) for each in _functions_in(value)):
         yield _RAW
     if _is(value, functools.cached_property) and _is_guarded(value.func):
         yield _CACHED
     if hasattr(type(value), "cache_info") and _is_guarded(getattr(value, "__wrapped__", None)):
         yield _CACHED
+
+
+def _was_decorated(function: FunctionType, guarded_at: Sites) -> bool:
+    """Whether a guard stands above a raw function, though nothing may hold the guarded one.
+
+    A view defined in an application's factory is like that.
+    """
+    code = function.__code__
+    first = code.co_firstlineno
+    if not any((code.co_filename, line) in guarded_at for line in _header(code, first)):
+        return False
+    return not is_guarded(function)
+
+
+def _header(code: CodeType, first: int) -> range:
+    """Return the lines of a function's decorators: they stand before its first statement."""
+    body = min((line for *_, line in code.co_lines() if line and line > first), default=first + 1)
+    return range(first, body)
 
 
 def _is_guarded(value: Any) -> bool:
@@ -127,8 +162,11 @@ def _parts(value: Any) -> Iterator[Any]:
         yield value
 
 
-def _walk(places: Iterable[object]) -> Iterator[tuple[str, Any]]:
-    """Yield what stands in modules, classes and registries, each with its name."""
+def _walk(places: Iterable[object], deep: int = 5) -> Iterator[tuple[str, Any]]:
+    """Yield what stands in modules, classes and registries, each with its name.
+
+    What is more than `deep` steps away is not looked into.
+    """
     seen: set[int] = set()
     # Breadth first: what is met at several depths is looked into from the least one.
     queue: deque[tuple[str, Any, int]] = deque((_name(place), place, 0) for place in places)
@@ -137,7 +175,7 @@ def _walk(places: Iterable[object]) -> Iterator[tuple[str, Any]]:
         if type(value) in _ATOMS:
             continue
         yield name, value
-        if id(value) in seen or depth > 5:
+        if id(value) in seen or depth > deep:
             continue
         seen.add(id(value))
         queue.extend((f"{name}{label}", inner, depth + 1) for label, inner in _inside(value, depth))

@@ -41,8 +41,9 @@ LIMITS = {
         "Guard the override as well; `find_unguarded` finds those that aren't.",
     ),
     "b8": Limit(
-        "An attribute rebound to a raw function is found by `find_unguarded` only while the "
-        "guarded one is still in some module, class or registry.",
+        "An attribute rebound to a raw function that has no guard standing above it in the code is "
+        "found by `find_unguarded` only while the guarded one is still in some module, class or "
+        "registry.",
         "Run `find_unguarded` in a test of the assembled application; don't rebind at run time.",
     ),
     "b9": Limit(

@@ -1,0 +1,123 @@
+"""ASGI: pure middleware, inside which everything is one root scope."""
+
+import json
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+from purposeguard.exceptions import AccessDeniedError, ScopeError
+from purposeguard.guard import Guard
+from purposeguard.integrations.inbound import HEADER, Trusted, begin, server_span
+from purposeguard.integrations.problems import MEDIA_TYPE, problem
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+POLICY_VIOLATION = 1008
+"""The close code of a WebSocket over which no access was permitted (RFC 6455, 7.4.1)."""
+
+SERVER_SPAN = "purposeguard.server_span"
+"""The key of a scope under which the server span is kept for what runs further inside."""
+
+_HEADER = HEADER.lower().encode()
+
+
+class ASGIPurpose:
+    """Runs each request and WebSocket of an app for one purpose, from its start to its last byte.
+
+    `purpose` left out begins an empty chain: nothing is declared, whatever the server's context
+    holds. Put it around a mounted app or a route. `trusted` tells whose tokens may narrow the
+    purpose further. An access that is denied before a response has begun is answered with 403, or
+    closes the WebSocket. `at_start` is called once, when the app starts or is first asked: what it
+    raises keeps the app from serving.
+
+    Raises UnknownNameError for a purpose that the policy lacks.
+    """
+
+    def __init__(
+        self,
+        app: App,
+        guard: Guard,
+        purpose: str | None = None,
+        *,
+        trusted: Trusted | None = None,
+        at_start: Callable[[], None] | None = None,
+    ) -> None:
+        if purpose is not None:
+            guard.declare(purpose, depth=2)
+        self._app = app
+        self._guard = guard
+        self._purpose = purpose
+        self._trusted = trusted
+        self._at_start = at_start
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request, WebSocket or lifespan."""
+        try:
+            self._start()
+        except ScopeError as error:
+            if scope["type"] != "lifespan":
+                raise
+            # Servers take an exception here for an app that has no lifespan, and serve it.
+            await receive()
+            await send({"type": "lifespan.startup.failed", "message": str(error)})
+            return
+        if scope["type"] not in ("http", "websocket"):
+            await self._app(scope, receive, send)
+            return
+        span = scope.setdefault(SERVER_SPAN, server_span())
+        token = token_in(scope) if self._trusted is not None else None
+        root = begin(self._guard, self._purpose, token=token, trusted=self._trusted, span=span)
+        answer = _Answer(scope, send)
+        try:
+            with root:
+                await self._app(scope, receive, answer.send)
+        except AccessDeniedError as error:
+            if answer.begun:
+                raise
+            await answer.deny(error)
+        finally:
+            root.end()
+
+    def _start(self) -> None:
+        if self._at_start is not None:
+            self._at_start()
+            self._at_start = None
+
+
+def token_in(scope: Scope) -> bytes | None:
+    """Return the token that a request came with, or None where there is none, or several."""
+    found = [value for name, value in scope["headers"] if name == _HEADER]
+    return found[0] if len(found) == 1 else None
+
+
+class _Answer:
+    """What is sent, and whether anything was."""
+
+    def __init__(self, scope: Scope, send: Send) -> None:
+        self._send = send
+        self._websocket = scope["type"] == "websocket"
+        self.begun = False
+
+    async def send(self, message: Message) -> None:
+        self.begun = self.begun or message["type"] in ("http.response.start", "websocket.close")
+        await self._send(message)
+
+    async def deny(self, error: AccessDeniedError) -> None:
+        document = problem(error)
+        if self._websocket:
+            await self._send(
+                {"type": "websocket.close", "code": POLICY_VIOLATION, "reason": document["reason"]}
+            )
+            return
+        body = json.dumps(document).encode()
+        headers = [
+            (b"content-type", MEDIA_TYPE.encode()),
+            (b"content-length", str(len(body)).encode()),
+        ]
+        await self._send(
+            {"type": "http.response.start", "status": document["status"], "headers": headers}
+        )
+        await self._send({"type": "http.response.body", "body": body})

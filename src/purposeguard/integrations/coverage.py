@@ -1,0 +1,69 @@
+"""What an app declares: which routes and tasks have a purpose, and which reach raw functions."""
+
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from purposeguard.exceptions import ScopeError
+from purposeguard.guard import Guard
+from purposeguard.kinds import MARK
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Declared:
+    """One way into an app, and the purpose that it declares."""
+
+    name: str
+    """`GET /jobs/{id}`, or a task's name."""
+    function: str
+    """The qualified name of what is called."""
+    purpose: str | None
+    """What it is for, or None where nothing says so."""
+    by: str | None = None
+    """What says so: the view, its blueprint, the route, …"""
+    own: bool = False
+    """Whether it is the framework's own, such as static files: nothing to declare."""
+
+
+class Adapter(Protocol):
+    """What an app's adapter can tell of it."""
+
+    def declared(self) -> list[Declared]:
+        """Return every way into the app, in the order of registration."""
+
+    def check(self) -> None:
+        """Raise ScopeError where a raw function is registered."""
+
+
+def qualified(function: Any) -> str:
+    """Return a function's name with its module."""
+    name = getattr(function, "__qualname__", type(function).__qualname__)
+    return f"{getattr(function, '__module__', None) or '?'}.{name}"
+
+
+def guarded_for(function: Any) -> str | None:
+    """Return the innermost purpose that a function's own guards declare."""
+    purposes = [names.purpose for names in getattr(function, MARK, ())]
+    return next((each for each in reversed(purposes) if each is not None), None)
+
+
+def refuse_raw(guard: Guard, kind: str, registered: Iterable[tuple[str, Any]]) -> None:
+    """Raise ScopeError where what is registered passes a guard by, with the fix.
+
+    `kind` is a view, an endpoint or a task; `registered` are names and functions. The commonest
+    mistake is a guard above the decorator that registers: the framework has the raw function then.
+    Guarded functions are looked for in the modules of those that are registered.
+    """
+    listed = list(registered)
+    names = {getattr(function, "__module__", None) for _, function in listed}
+    modules = [sys.modules[name] for name in names if name in sys.modules]
+    functions = [function for _, function in listed]
+    if not guard.find_unguarded(functions, modules=modules):
+        return
+    found = [
+        f"the {kind} `{name}` is {unguarded.why}"
+        for name, function in listed
+        for unguarded in guard.find_unguarded([function], modules=modules)
+    ]
+    raise ScopeError("; ".join(dict.fromkeys(found)))

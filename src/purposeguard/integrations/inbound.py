@@ -1,0 +1,63 @@
+"""Beginning the scope of a request: what it declares, and what a trusted caller has signed."""
+
+from typing import Protocol
+
+from opentelemetry.trace import Span, SpanKind, get_current_span
+
+from purposeguard.guard import Guard
+from purposeguard.roots import RootScope
+
+HEADER = "Purposeguard-Purpose"
+"""The header in which a caller hands its purposes over, signed."""
+
+
+class Claim(Protocol):
+    """What a genuine token says."""
+
+    @property
+    def purposes(self) -> tuple[str, ...]:
+        """The caller's purposes, outermost first."""
+
+    @property
+    def issuer(self) -> str:
+        """Who has signed it."""
+
+
+class Trusted(Protocol):
+    """What tells genuine tokens from others: `integrations.tokens.TrustedIssuers`."""
+
+    def read(self, token: str | bytes, /) -> Claim | None:
+        """Return what a token says, or None where it is not to be believed. Never raises."""
+
+
+def begin(
+    guard: Guard,
+    purpose: str | None,
+    *,
+    token: str | bytes | None = None,
+    trusted: Trusted | None = None,
+    span: Span | None = None,
+) -> RootScope:
+    """Open the root scope of a request that declares `purpose`, or nothing.
+
+    A trusted caller's token can only narrow: its purposes come on top, and all must permit. `span`
+    is the framework's server span, by default the current one: it is marked with the purpose.
+    """
+    if purpose is None:
+        return guard.open_root()
+    _mark(get_current_span() if span is None else span, purpose)
+    claim = trusted.read(token) if trusted is not None and token is not None else None
+    if claim is None:
+        return guard.open_root(purpose)
+    return guard.open_root(*claim.purposes, purpose, issuer=claim.issuer)
+
+
+def server_span() -> Span | None:
+    """Return the current span if it is a server's: only the SDK's spans tell."""
+    span = get_current_span()
+    return span if getattr(span, "kind", None) is SpanKind.SERVER else None
+
+
+def _mark(span: Span, purpose: str) -> None:
+    if getattr(span, "kind", None) is SpanKind.SERVER:
+        span.set_attribute("purposeguard.purpose", purpose)

@@ -1,0 +1,193 @@
+"""The ASGI middleware around apps, routes and mounts, with Starlette as one of them."""
+
+import asyncio
+
+import pytest
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.responses import PlainTextResponse, StreamingResponse
+from starlette.routing import Mount, Route, WebSocketRoute
+from starlette.testclient import TestClient
+from starlette.websockets import WebSocketDisconnect
+
+from integrations.web_kit import DATA, Data
+from purposeguard import AccessDeniedError, ScopeError, UnknownNameError
+from purposeguard.integrations.asgi import ASGIPurpose
+
+
+@pytest.fixture
+def data():
+    """A guard, and guarded data."""
+    return Data()
+
+
+class Claimed:
+    """Stands for a genuine token of `billing`, whatever its purposes."""
+
+    issuer = "billing"
+
+    def __init__(self, *purposes):
+        self.purposes = purposes
+
+
+class Trusting:
+    """Believes every token that names a purpose, for the tests of what is done with them."""
+
+    def __init__(self):
+        self.asked = []
+
+    def read(self, token):
+        """Return the claim."""
+        self.asked.append(token)
+        return Claimed(token.decode()) if token else None
+
+
+def test_routes_and_mounted_apps(data):
+    """Each has the purpose that it was given; the route's middleware is nearer than the app's."""
+
+    async def endpoint(request):
+        return PlainTextResponse(data.reason())
+
+    async def body(request):
+        return StreamingResponse(data.customers())
+
+    def wrapped(purpose):
+        return [Middleware(ASGIPurpose, data.guard, purpose)]
+
+    app = Starlette(
+        routes=[
+            Route("/support", endpoint, middleware=wrapped("support")),
+            Route("/body", body, middleware=wrapped("support")),
+            Route("/app", endpoint),
+            Mount("/mounted", ASGIPurpose(Starlette(routes=[Route("/", endpoint)]), data.guard)),
+        ],
+        middleware=wrapped("ads"),
+    )
+    client = TestClient(app)
+    assert client.get("/support").text == "granted"
+    assert client.get("/body").text == DATA * 3
+    assert client.get("/app").text == "not_granted"
+    assert client.get("/mounted/").text == "purpose_undeclared"
+
+
+def test_a_denial_is_answered(data):
+    """As a problem document; a WebSocket is closed with the reason."""
+
+    async def endpoint(request):
+        return PlainTextResponse(data.customer())
+
+    async def talk(socket):
+        await socket.accept()
+        data.customer()
+
+    routes = [Route("/", endpoint), WebSocketRoute("/talk", talk)]
+    client = TestClient(ASGIPurpose(Starlette(routes=routes), data.guard, "ads"))
+    with pytest.raises(AccessDeniedError):
+        client.get("/")  # Starlette answers 500 itself before the middleware around it is asked
+    inside = Starlette(routes=routes, middleware=[Middleware(ASGIPurpose, data.guard, "ads")])
+    answer = TestClient(inside).get("/")
+    assert (answer.status_code, answer.json()["reason"]) == (403, "not_granted")
+    assert answer.headers["content-type"] == "application/problem+json"
+    with (
+        TestClient(inside).websocket_connect("/talk") as socket,
+        pytest.raises(WebSocketDisconnect) as closed,
+    ):
+        socket.receive_text()
+    assert (closed.value.code, closed.value.reason) == (1008, "not_granted")
+
+
+def run(app, scope, messages=()):
+    """Return what an app sends."""
+    sent = []
+    waiting = iter(messages)
+
+    async def receive():
+        return next(waiting)
+
+    async def send(message):
+        sent.append(message)
+
+    asyncio.run(app(scope, receive, send))
+    return sent
+
+
+def test_a_denial_after_the_response_has_begun_is_raised(data):
+    """Nothing can be answered any more; the server breaks the connection off."""
+
+    async def app(scope, receive, send):
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        data.customer()
+
+    with pytest.raises(AccessDeniedError):
+        run(ASGIPurpose(app, data.guard, "ads"), {"type": "http", "headers": []})
+
+
+def test_other_scopes_pass(data):
+    """Untouched, with nothing declared: such as the lifespan."""
+    seen = []
+
+    async def app(scope, receive, send):
+        seen.append((scope["type"], data.reason()))
+
+    run(ASGIPurpose(app, data.guard, "support"), {"type": "lifespan"})
+    assert seen == [("lifespan", "purpose_undeclared")]
+
+
+def test_what_fails_at_the_start_keeps_the_app_from_serving(data):
+    """In every server's words, and at each request that comes all the same."""
+
+    def refuse():
+        raise ScopeError("the view is raw")
+
+    async def app(scope, receive, send):
+        raise AssertionError
+
+    guarded = ASGIPurpose(app, data.guard, at_start=refuse)
+    sent = run(guarded, {"type": "lifespan"}, [{"type": "lifespan.startup"}])
+    assert sent == [{"type": "lifespan.startup.failed", "message": "the view is raw"}]
+    for _ in range(2):
+        with pytest.raises(ScopeError):
+            run(guarded, {"type": "http", "headers": []})
+
+
+@pytest.mark.parametrize(
+    ("own", "headers", "reason"),
+    [
+        ("support", [b"support.inquiry"], "granted"),
+        ("support", [b"ads"], "not_granted"),
+        ("support", [], "granted"),
+        ("support", [b"ads", b"ads"], "granted"),  # several are none
+        ("ads", [b"support"], "not_granted"),
+        (None, [b"support"], "purpose_undeclared"),
+    ],
+)
+def test_a_token_can_only_narrow(own, headers, reason, data):
+    """What the caller has signed comes on top of the app's own purpose, and never stands alone."""
+    seen = []
+
+    async def app(scope, receive, send):
+        seen.append(data.reason())
+
+    guarded = ASGIPurpose(app, data.guard, own, trusted=Trusting())
+    named = [(b"purposeguard-purpose", value) for value in headers]
+    run(guarded, {"type": "http", "headers": [(b"host", b"here"), *named]})
+    assert seen == [reason]
+
+
+def test_headers_are_nothing_without_a_trusted_issuer(data):
+    """Nor is baggage, ever."""
+    seen = []
+
+    async def app(scope, receive, send):
+        seen.append(data.guard.purposes_in_force())
+
+    headers = [(b"purposeguard-purpose", b"ads"), (b"baggage", b"purposeguard.purpose=ads")]
+    for own in ("support", None):
+        run(ASGIPurpose(app, data.guard, own), {"type": "http", "headers": headers})
+    assert seen == [("support",), ()]
+
+
+def test_names_are_judged_at_once(data):
+    """Where the middleware is made."""
+    with pytest.raises(UnknownNameError, match=r"did you mean `support`\?"):
+        ASGIPurpose(lambda *_: None, data.guard, "suport")

@@ -1,0 +1,632 @@
+"""The FastAPI adapter on the real framework: ecosystem traps, answers, streams, documents."""
+
+import asyncio
+import contextvars
+import threading
+from contextlib import asynccontextmanager
+
+import pytest
+from fastapi import APIRouter, BackgroundTasks, Depends, FastAPI, Request, WebSocket
+from fastapi.responses import PlainTextResponse, StreamingResponse
+from fastapi.testclient import TestClient
+from opentelemetry.instrumentation.fastapi import FastAPIInstrumentor
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from opentelemetry.trace import SpanKind
+from starlette.middleware.base import BaseHTTPMiddleware
+from starlette.websockets import WebSocketDisconnect
+
+from integrations.web_kit import DATA, INSTRUMENTED, POLICY, Data
+from purposeguard import AccessDeniedError, Guard, OutOfPurposeError, ScopeError, UnknownNameError
+from purposeguard.integrations.coverage import Declared
+from purposeguard.integrations.fastapi import FastAPIPurposes, adapters
+
+
+class Service(Data):
+    """An app with the adapter, instrumented by OpenTelemetry or not."""
+
+    def __init__(self, instrumented="off", **options):
+        super().__init__()
+        self.app = FastAPI(default_response_class=PlainTextResponse, **options)
+        self.purposes = FastAPIPurposes(self.guard)
+        self.exporter = InMemorySpanExporter()
+        self._provider = TracerProvider(shutdown_on_exit=False)
+        self._provider.add_span_processor(SimpleSpanProcessor(self.exporter))
+        if instrumented == "before":
+            self._instrument()
+        self.purposes.install(self.app)
+        if instrumented == "after":
+            self._instrument()
+
+    def _instrument(self):
+        FastAPIInstrumentor.instrument_app(self.app, tracer_provider=self._provider)
+
+    def declares(self, purpose):
+        """Return a dependency."""
+        return Depends(self.purposes(purpose))
+
+    def get(self, path, **options):
+        """Return the answer to a request."""
+        return TestClient(self.app).get(path, **options)
+
+
+@pytest.fixture(params=INSTRUMENTED)
+def service(request):
+    """A service, whether or not it is instrumented."""
+    return Service(request.param)
+
+
+@pytest.fixture
+def plain():
+    """A service that is not instrumented."""
+    return Service()
+
+
+def test_endpoints_of_both_kinds_see_the_purpose(service):
+    """A sync one runs in a worker thread with a copied context; without a declaration: none."""
+
+    @service.app.get("/sync", dependencies=[service.declares("support.inquiry")])
+    def sync():
+        return service.customer()
+
+    @service.app.get("/async", dependencies=[service.declares("support.inquiry")])
+    async def asynchronous():
+        return await service.customer_async()
+
+    @service.app.get("/parameter")
+    def parameter(_: None = service.declares("support")):
+        return service.customer()
+
+    @service.app.get("/none")
+    async def none():
+        return service.reason()
+
+    with service.guard.purpose("support"):
+        for path in ("/sync", "/async", "/parameter"):
+            assert service.get(path).text == DATA, path
+        assert service.get("/none").text == "purpose_undeclared"
+        assert service.reason() == "granted"
+
+
+def test_the_nearest_declaration_wins(service):
+    """Route over router, inner router over outer, router over app: no two intersect."""
+    inner = APIRouter(prefix="/in", dependencies=[service.declares("ads")])
+    outer = APIRouter(dependencies=[service.declares("hiring")])
+    seen = []
+
+    async def user():
+        seen.append(service.guard.purposes_in_force())
+
+    @inner.get("/route", dependencies=[Depends(user), service.declares("support")])
+    def of_route():
+        return " ".join([service.reason(), *service.guard.purposes_in_force()])
+
+    @inner.get("/inner")
+    def of_inner():
+        return " ".join([service.reason(), *service.guard.purposes_in_force()])
+
+    @outer.get("/outer")
+    def of_outer():
+        return " ".join([service.reason(), *service.guard.purposes_in_force()])
+
+    outer.include_router(inner)
+    service.app.include_router(outer)
+    service.app.include_router(inner, prefix="/again", dependencies=[service.declares("hiring")])
+    assert service.get("/in/route").text == "granted support"
+    assert service.get("/in/inner").text == "not_granted ads"
+    assert service.get("/outer").text == "not_granted hiring"
+    assert service.get("/again/in/inner").text == "not_granted ads"
+    assert seen == [("support",)]  # what depends on nothing yet is for the same
+
+
+def test_dependencies_see_the_purpose_too(service):
+    """Those of every kind that stand behind the declaration, and their exits."""
+    seen = []
+
+    def sync():
+        seen.append(service.reason())
+
+    async def asynchronous():
+        seen.append(service.reason())
+
+    def sync_steps():
+        seen.append(service.reason())
+        yield
+        seen.append(service.reason())
+
+    async def async_steps():
+        seen.append(service.reason())
+        yield
+        seen.append(service.reason())
+
+    kinds = [sync, asynchronous, sync_steps, async_steps]
+
+    @service.app.get("/", dependencies=[service.declares("support"), *map(Depends, kinds)])
+    def endpoint():
+        return ""
+
+    service.get("/")
+    assert seen == ["granted"] * 6
+
+
+def streams(service):
+    """Return the bodies that FastAPI streams."""
+
+    def steps():
+        for _ in range(3):
+            yield service.customer()
+
+    async def async_steps():
+        for _ in range(3):
+            yield await service.customer_async()
+
+    return {
+        "steps": steps,
+        "async steps": async_steps,
+        "guarded steps": service.customers,
+        "guarded async steps": service.customers_async,
+    }
+
+
+@pytest.mark.parametrize("asynchronous", [False, True], ids=["sync", "async"])
+@pytest.mark.parametrize("way", list(streams(Data())))
+def test_streamed_bodies_keep_the_purpose(way, asynchronous, service):
+    """And it ends with them."""
+    kept = []
+
+    def endpoint():
+        kept.append(contextvars.copy_context())
+        return StreamingResponse(streams(service)[way]())
+
+    async def async_endpoint():
+        return endpoint()
+
+    service.app.get("/", dependencies=[service.declares("support")])(
+        async_endpoint if asynchronous else endpoint
+    )
+    assert service.get("/").text == DATA * 3
+    assert kept[0].run(service.reason) == "purpose_closed"
+
+
+def test_background_tasks_keep_the_purpose(service):
+    """They run after the response was sent, and before the scope ends."""
+    seen = []
+
+    def later():
+        seen.append(service.reason())
+
+    async def later_async():
+        seen.append(service.reason())
+
+    @service.app.get("/", dependencies=[service.declares("support")])
+    async def endpoint(tasks: BackgroundTasks):
+        tasks.add_task(later)
+        tasks.add_task(later_async)
+        return ""
+
+    service.get("/")
+    assert seen == ["granted", "granted"]
+
+
+def test_websockets(service):
+    """The purpose holds for the whole conversation; a denial closes it, with the reason."""
+
+    @service.app.websocket("/right", dependencies=[service.declares("support")])
+    async def right(socket: WebSocket):
+        await socket.accept()
+        for _ in range(3):
+            await socket.send_text(await service.customer_async())
+        await socket.close()
+
+    @service.app.websocket("/wrong", dependencies=[service.declares("ads")])
+    async def wrong(socket: WebSocket):
+        await socket.accept()
+        await service.customer_async()
+
+    @service.app.websocket("/none")
+    async def none(socket: WebSocket):
+        await service.customer_async()
+
+    client = TestClient(service.app)
+    with client.websocket_connect("/right") as socket:
+        assert [socket.receive_text() for _ in range(3)] == [DATA] * 3
+    with client.websocket_connect("/wrong") as socket, pytest.raises(WebSocketDisconnect) as closed:
+        socket.receive_text()
+    assert (closed.value.code, closed.value.reason) == (1008, "not_granted")
+    with pytest.raises(WebSocketDisconnect) as closed, client.websocket_connect("/none"):
+        """The server has closed it before."""
+    assert (closed.value.code, closed.value.reason) == (1008, "purpose_undeclared")
+
+
+class Passing(BaseHTTPMiddleware):
+    """Middleware that runs what is below in another task."""
+
+    async def dispatch(self, request, call_next):
+        """Change nothing."""
+        return await call_next(request)
+
+
+@pytest.mark.parametrize("place", ["inside", "outside"])
+def test_with_middleware_that_runs_the_app_in_another_task(place, service):
+    """Inside or outside the adapter's own."""
+
+    @service.app.get("/", dependencies=[service.declares("support")])
+    async def endpoint():
+        return StreamingResponse(service.customers_async())
+
+    middleware = service.app.user_middleware
+    service.app.add_middleware(Passing)
+    if place == "inside":
+        middleware.append(middleware.pop(0))
+    assert service.get("/").text == DATA * 3
+
+
+def test_the_purpose_dies_with_the_request(service):
+    """Tasks that outlive it are denied, unless the purpose was handed over."""
+    left = {}
+
+    @service.app.get("/", dependencies=[service.declares("support")])
+    async def endpoint():
+        left["copied"] = contextvars.copy_context()
+        left["carried"] = service.guard.carry(service.reason)
+        return service.reason()
+
+    assert service.get("/").text == "granted"
+    assert left["copied"].run(service.reason) == "purpose_closed"
+    assert left["carried"]() == "granted"
+
+
+def test_an_endpoint_that_fails_or_is_cancelled(service):
+    """Leaves nothing behind."""
+    left = []
+
+    @service.app.get("/fails", dependencies=[service.declares("support")])
+    async def fails():
+        left.append(contextvars.copy_context())
+        raise RuntimeError("broken")
+
+    with pytest.raises(RuntimeError, match="broken"):
+        service.get("/fails")
+
+    @service.app.get("/hangs", dependencies=[service.declares("support")])
+    async def hangs():
+        left.append(contextvars.copy_context())
+        await asyncio.sleep(60)
+
+    async def cancel():
+        scope = {
+            "type": "http",
+            "method": "GET",
+            "path": "/hangs",
+            "raw_path": b"/hangs",
+            "query_string": b"",
+            "headers": [],
+            "root_path": "",
+            "scheme": "http",
+            "server": ("testserver", 80),
+            "client": ("testclient", 1),
+        }
+
+        async def receive():
+            await asyncio.sleep(60)
+
+        async def send(message):
+            raise AssertionError(message)
+
+        task = asyncio.create_task(service.app(scope, receive, send))
+        while len(left) < 2:
+            await asyncio.sleep(0.01)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    asyncio.run(cancel())
+    assert [each.run(service.reason) for each in left] == ["purpose_closed"] * 2
+
+
+def test_a_denial_is_a_problem_document(service):
+    """403, with purpose, category, clause and reason, and nothing personal."""
+
+    @service.app.get("/customers/{name}", dependencies=[service.declares("ads")])
+    def endpoint(name: str):
+        return service.customer()
+
+    answer = service.get(f"/customers/{DATA}")
+    assert answer.status_code == 403
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.json() == {
+        "type": "urn:purposeguard:problem:out-of-purpose",
+        "title": "The privacy policy does not permit this use",
+        "status": 403,
+        "detail": "purpose `ads` may not access `customer` (name): "
+        "the policy grants `support` (A1)",
+        "purpose": "ads",
+        "category": "customer",
+        "clause": [],
+        "reason": "not_granted",
+    }
+    assert DATA not in answer.text
+
+
+def test_a_denial_in_a_dependency_or_in_middleware(service):
+    """Wherever it is raised before the response has begun."""
+
+    async def user():
+        service.customer()
+
+    @service.app.get("/", dependencies=[service.declares("ads"), Depends(user)])
+    def endpoint():
+        raise AssertionError
+
+    @service.app.get("/fine")
+    def fine():
+        return ""
+
+    assert service.get("/").status_code == 403
+    late = Service()
+
+    class Denied:
+        def __init__(self, app):
+            self.app = app
+
+        async def __call__(self, scope, receive, send):
+            late.customer()
+
+    late.app.add_middleware(Denied)
+    late.app.user_middleware.append(late.app.user_middleware.pop(0))
+    answer = late.get("/")
+    assert (answer.status_code, answer.json()["reason"]) == (403, "purpose_undeclared")
+    assert answer.headers["content-type"] == "application/problem+json"
+
+
+def test_a_denial_in_the_middle_of_a_body(plain):
+    """Can't be answered any more: the connection breaks off, and nothing more is sent."""
+
+    async def steps():
+        yield "begun "
+        yield await plain.customer_async()
+
+    @plain.app.get("/", dependencies=[plain.declares("ads")])
+    async def endpoint():
+        return StreamingResponse(steps())
+
+    with pytest.raises(RuntimeError, match="response already started") as raised:
+        plain.get("/")
+    assert type(raised.value.__cause__) is OutOfPurposeError
+
+
+def test_an_apps_own_handler_stays(plain):
+    """Whether it was there before the adapter or comes after."""
+    mine = FastAPI()
+    mine.add_exception_handler(AccessDeniedError, lambda *_: PlainTextResponse("mine", 451))
+    plain.purposes.install(mine)
+
+    @mine.get("/", dependencies=[plain.declares("ads")])
+    @plain.app.get("/", dependencies=[plain.declares("ads")])
+    def endpoint():
+        return plain.customer()
+
+    assert TestClient(mine).get("/").status_code == 451
+    plain.app.add_exception_handler(AccessDeniedError, lambda *_: PlainTextResponse("mine", 451))
+    assert plain.get("/").status_code == 451
+
+
+def test_the_document_says_what_each_operation_is_for(service):
+    """By itself: `x-purpose`, of the nearest declaration, also where a router is included twice."""
+    router = APIRouter(dependencies=[service.declares("hiring")])
+
+    @router.get("/own", dependencies=[service.declares("support.inquiry")])
+    def own():
+        """Nothing."""
+
+    @router.post("/default")
+    @router.get("/default")
+    def default():
+        """Nothing."""
+
+    @service.app.get("/none")
+    def none():
+        """Nothing."""
+
+    @service.app.get("/{path}/one", dependencies=[service.declares("ads")])
+    def one(path: str):
+        """Nothing."""
+
+    bare = APIRouter()
+    bare.get("/twice")(default)
+    service.app.include_router(router, prefix="/area")
+    for prefix, purpose in (("/a", "ads"), ("/b", "support")):
+        service.app.include_router(bare, prefix=prefix, dependencies=[service.declares(purpose)])
+    paths = service.get("/openapi.json").json()["paths"]
+    found = {
+        (method, path): operation.get("x-purpose")
+        for path, operations in paths.items()
+        for method, operation in operations.items()
+    }
+    assert found == {
+        ("get", "/area/own"): "support.inquiry",
+        ("get", "/area/default"): "hiring",
+        ("post", "/area/default"): "hiring",
+        ("get", "/none"): None,
+        ("get", "/{path}/one"): "ads",
+        ("get", "/a/twice"): "ads",
+        ("get", "/b/twice"): "support",
+    }
+
+
+def test_a_guard_above_the_route_is_refused(plain):
+    """FastAPI has the raw function then: the app doesn't start, and no request is served."""
+
+    @plain.app.get("/right")
+    @plain.guard.purpose("support", root=True)
+    def right():
+        return "right"
+
+    with TestClient(plain.app) as client:
+        assert client.get("/right").text == "right"
+    late = Service()
+    router = APIRouter()
+
+    @late.guard.purpose("support", root=True)
+    @router.get("/wrong")
+    def wrong():
+        return "wrong"
+
+    late.app.include_router(router, prefix="/area")
+    for _ in range(2):
+        with pytest.raises(ScopeError, match="the endpoint `GET /area/wrong` is the raw function"):
+            late.get("/area/wrong")
+
+
+def test_an_app_with_a_raw_endpoint_does_not_start(plain):
+    """Servers take an exception at start for an app without a start: it is told in their words."""
+    started = []
+
+    @asynccontextmanager
+    async def lifespan(_):
+        started.append(True)
+        yield
+
+    service = Service(lifespan=lifespan)
+
+    @service.guard.purpose("support", root=True)
+    @service.app.get("/wrong")
+    def wrong():
+        return "wrong"
+
+    sent = []
+
+    async def receive():
+        return {"type": "lifespan.startup"}
+
+    async def send(message):
+        sent.append(message)
+
+    asyncio.run(service.app({"type": "lifespan", "state": {}}, receive, send))
+    (failed,) = sent
+    assert failed["type"] == "lifespan.startup.failed"
+    assert "put the guard below what registered it" in failed["message"]
+    assert not started
+
+
+def test_routes_and_what_declares_them(plain):
+    """What a review asks of a service."""
+    router = APIRouter(dependencies=[plain.declares("hiring")])
+
+    @router.get("/own", dependencies=[plain.declares("support")])
+    def own():
+        """Nothing."""
+
+    @router.post("/default")
+    def default():
+        """Nothing."""
+
+    @plain.app.get("/guard")
+    @plain.guard.purpose("ads", root=True)
+    def of_guard():
+        """Nothing."""
+
+    @plain.app.get("/none")
+    def none():
+        """Nothing."""
+
+    @plain.app.websocket("/talk", dependencies=[plain.declares("support")])
+    async def talk(socket: WebSocket):
+        """Nothing."""
+
+    plain.app.include_router(router, prefix="/area")
+    here = f"{__name__}.test_routes_and_what_declares_them.<locals>"
+    (adapter,) = adapters(plain.app)
+    found = adapter.declared()
+    assert [each.name for each in found if each.own] == [
+        "GET /openapi.json",
+        "GET /docs",
+        "GET /docs/oauth2-redirect",
+        "GET /redoc",
+    ]
+    assert [each for each in found if not each.own] == [
+        Declared("GET /guard", f"{here}.of_guard", "ads", "guard"),
+        Declared("GET /none", f"{here}.none", None, None),
+        Declared("WEBSOCKET /talk", f"{here}.talk", "support", "dependency"),
+        Declared("GET /area/own", f"{here}.own", "support", "dependency"),
+        Declared("POST /area/default", f"{here}.default", "hiring", "dependency"),
+    ]
+
+
+def test_names_are_judged_where_they_are_declared(plain):
+    """Or at the guard's first load."""
+    with pytest.raises(UnknownNameError, match=r"did you mean `support`\?"):
+        plain.purposes("suport")
+    purposes = FastAPIPurposes(Guard())
+    purposes("suport")
+    with pytest.raises(UnknownNameError, match=rf"{__file__}:\d+: `suport`"):
+        purposes.guard.load(POLICY)
+
+
+def test_several_guards():
+    """Each has its own declarations."""
+    first, second = Service(), Data()
+    others = FastAPIPurposes(second.guard)
+    others.install(first.app)
+
+    @first.app.get("/", dependencies=[first.declares("support"), Depends(others("hiring"))])
+    def endpoint(request: Request):
+        return f"{first.reason()} {second.reason()}"
+
+    assert first.get("/").text == "granted not_granted"
+
+
+@pytest.mark.parametrize("side", ["before", "after"])
+@pytest.mark.parametrize("middleware", [False, True])
+def test_spans_sit_inside_the_server_span(side, middleware):
+    """And that span says what the request was for."""
+    service = Service(side)
+    guard = Guard(POLICY, tracer_provider=service._provider)
+    purposes = FastAPIPurposes(guard)
+    purposes.install(service.app)
+    if middleware:
+        service.app.add_middleware(Passing)
+
+    @service.app.get("/", dependencies=[Depends(purposes("support.inquiry"))])
+    async def endpoint():
+        guard.check("customer", items=["name"])
+        return ""
+
+    service.get("/")
+    spans = {span.name: span for span in service.exporter.get_finished_spans()}
+    access, server = spans["access customer"], spans["GET /"]
+    assert server.kind is SpanKind.SERVER
+    assert access.parent.span_id == server.context.span_id
+    assert server.attributes["purposeguard.purpose"] == "support.inquiry"
+
+
+def test_requests_at_once_never_share_a_purpose(plain):
+    """In one event loop, and between any two steps of a body."""
+
+    async def steps():
+        for _ in range(20):
+            yield f"{plain.reason()}\n"
+            await asyncio.sleep(0)
+
+    for path, purpose in (("/support", "support"), ("/hiring", "hiring")):
+
+        @plain.app.get(path, dependencies=[plain.declares(purpose)])
+        async def endpoint():
+            return StreamingResponse(steps())
+
+    right = {"/support": "granted\n" * 20, "/hiring": "not_granted\n" * 20}
+    wrong = []
+    with TestClient(plain.app) as client:
+
+        def ask(path):
+            for _ in range(20):
+                if client.get(path).text != right[path]:
+                    wrong.append(path)
+
+        threads = [threading.Thread(target=ask, args=(path,)) for path in right for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert wrong == []

@@ -1,0 +1,517 @@
+"""The Flask adapter on the real framework: ecosystem traps, answers, streams, and configuration."""
+
+import contextvars
+import threading
+import warnings
+
+import pytest
+from flask import Blueprint, Flask, Response, g, send_file, stream_with_context
+from flask.views import MethodView, View
+from opentelemetry.instrumentation.flask import FlaskInstrumentor
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from opentelemetry.trace import SpanKind
+
+from integrations.web_kit import DATA, INSTRUMENTED, POLICY, TEXT, Data
+from purposeguard import AccessDeniedError, Guard, PolicyError, ScopeError, UnknownNameError
+from purposeguard.integrations.coverage import Declared
+from purposeguard.integrations.flask import FlaskPurposes, adapters
+
+
+class Service(Data):
+    """An app with the adapter, instrumented by OpenTelemetry or not."""
+
+    def __init__(self, instrumented="off"):
+        super().__init__()
+        self.app = Flask("service")
+        self.purposes = FlaskPurposes(self.guard)
+        self.exporter = InMemorySpanExporter()
+        self._provider = TracerProvider(shutdown_on_exit=False)
+        self._provider.add_span_processor(SimpleSpanProcessor(self.exporter))
+        if instrumented == "before":
+            self._instrument()
+        self.purposes.init_app(self.app)
+        if instrumented == "after":
+            self._instrument()
+
+    def _instrument(self):
+        FlaskInstrumentor().instrument_app(self.app, tracer_provider=self._provider)
+
+    def get(self, path, **options):
+        """Return the answer to a request."""
+        return self.app.test_client().get(path, **options)
+
+
+@pytest.fixture(params=INSTRUMENTED)
+def service(request):
+    """A service, whether or not it is instrumented."""
+    return Service(request.param)
+
+
+@pytest.fixture
+def plain():
+    """A service that is not instrumented."""
+    return Service()
+
+
+def test_a_view_declares_its_purpose(service):
+    """Below or above the route, and a view without one has none, whatever is around."""
+
+    @service.app.get("/below")
+    @service.purposes("support.inquiry")
+    def below():
+        return service.customer()
+
+    @service.purposes("support")
+    @service.app.get("/above")
+    def above():
+        return service.customer()
+
+    @service.app.get("/none")
+    def none():
+        return service.reason()
+
+    with service.guard.purpose("support"):
+        assert service.get("/below").text == DATA
+        assert service.get("/above").text == DATA
+        assert service.get("/none").text == "purpose_undeclared"
+        assert service.reason() == "granted"
+
+
+def test_the_nearest_declaration_wins(service):
+    """View over blueprint, inner blueprint over outer: one root scope, so nothing intersects."""
+    outer, inner = Blueprint("outer", "outer"), Blueprint("inner", "inner")
+    service.purposes.default(outer, "hiring")
+
+    @inner.get("/view")
+    @service.purposes("support")
+    def of_view():
+        return [service.reason(), *service.guard.purposes_in_force()]
+
+    @inner.get("/inner")
+    def of_inner():
+        return [service.reason(), *service.guard.purposes_in_force()]
+
+    @outer.get("/outer")
+    def of_outer():
+        return [service.reason(), *service.guard.purposes_in_force()]
+
+    outer.register_blueprint(inner, url_prefix="/in", name="renamed")
+    service.app.register_blueprint(outer)
+    assert service.get("/in/view").json == ["granted", "support"]
+    assert service.get("/in/inner").json == ["not_granted", "hiring"]
+    service.purposes.default(inner, "ads")
+    assert service.get("/in/inner").json == ["not_granted", "ads"]
+    assert service.get("/outer").json == ["not_granted", "hiring"]
+
+
+def test_views_of_every_kind(service):
+    """Async views run in a thread of their own, class-based ones are made for each request."""
+
+    @service.app.get("/async")
+    @service.purposes("support")
+    async def asynchronous():
+        return await service.customer_async()
+
+    @service.purposes("support")
+    class OfView(View):
+        def dispatch_request(self):
+            return service.customer()
+
+    class OfMethods(MethodView):
+        decorators = [service.purposes("support")]  # noqa: RUF012 - as Flask has it
+
+        def get(self):
+            return service.customer()
+
+    service.app.add_url_rule("/view", view_func=OfView.as_view("view"))
+    service.app.add_url_rule("/methods", view_func=OfMethods.as_view("methods"))
+    service.app.add_url_rule("/plain", "plain", service.purposes("support")(service.customer))
+    for path in ("/async", "/view", "/methods", "/plain"):
+        assert service.get(path).text == DATA, path
+    assert service.reason() == "purpose_undeclared"
+
+
+def streams(service):
+    """Return the ways in which Flask streams, each a view's result."""
+
+    def steps():
+        for _ in range(3):
+            yield service.customer()
+
+    return {
+        "a generator": steps,
+        "a response": lambda: Response(steps()),
+        "with context": lambda: stream_with_context(steps()),
+        "a guarded generator": service.customers,
+        "with status": lambda: (steps(), 201, {"x-test": "1"}),
+        "an iterator": lambda: Response(service.customer() for _ in range(3)),
+    }
+
+
+@pytest.mark.parametrize("way", list(streams(Data())))
+def test_streamed_bodies_keep_the_purpose(way, service):
+    """They run after the view, and after teardown; the purpose ends with them."""
+    kept = []
+
+    @service.app.get("/")
+    @service.purposes("support")
+    def view():
+        kept.append(contextvars.copy_context())
+        return streams(service)[way]()
+
+    answer = service.get("/", buffered=False)
+    assert service.reason() == "purpose_undeclared"
+    assert kept[0].run(service.reason) == "granted"
+    assert b"".join(answer.iter_encoded()).decode() == DATA * 3
+    answer.close()
+    assert kept[0].run(service.reason) == "purpose_closed"
+    assert service.reason() == "purpose_undeclared"
+
+
+def test_a_stream_that_nobody_reads_to_its_end(service):
+    """Closing or dropping it ends the purpose, and leaves nothing behind in the worker."""
+    kept = []
+    closed = []
+
+    @service.app.get("/")
+    @service.purposes("support")
+    def view():
+        kept.append(contextvars.copy_context())
+
+        def steps():
+            try:
+                while True:
+                    yield service.customer()
+            finally:
+                closed.append(service.reason())
+
+        return steps()
+
+    answer = service.get("/", buffered=False)
+    assert next(answer.iter_encoded()).decode() == DATA
+    answer.close()
+    assert closed == ["granted"]
+    assert kept[0].run(service.reason) == "purpose_closed"
+    assert service.reason() == "purpose_undeclared"
+
+
+def test_a_body_that_is_replaced_ends_the_purpose(plain):
+    """Whoever drops the stream drops the purpose."""
+    kept = []
+
+    @plain.app.get("/")
+    @plain.purposes("support")
+    def view():
+        kept.append(contextvars.copy_context())
+        return iter([DATA])
+
+    @plain.app.after_request
+    def replace(_):
+        return Response("something else")
+
+    assert plain.get("/").text == "something else"
+    assert kept[0].run(plain.reason) == "purpose_closed"
+
+
+def test_files_are_the_servers_to_send(plain, tmp_path):
+    """A server recognises its own file wrapper by its type."""
+    path = tmp_path / "made-up.txt"
+    path.write_text(DATA)
+
+    @plain.app.get("/")
+    @plain.purposes("support")
+    def view():
+        return send_file(path)
+
+    class Wrapper:
+        def __init__(self, file, _size=0):
+            self.file = file
+
+        def __iter__(self):
+            return iter([self.file.read()])
+
+        def close(self):
+            self.file.close()
+
+    seen = []
+
+    @plain.app.after_request
+    def look(response):
+        seen.append(type(response.response))
+        return response
+
+    with plain.get("/", environ_overrides={"wsgi.file_wrapper": Wrapper}) as answer:
+        assert answer.text == DATA
+    assert seen == [Wrapper]
+
+
+def test_the_purpose_dies_with_the_request(service):
+    """Work that outlives it is denied, unless the purpose was handed over."""
+    left = {}
+
+    @service.app.get("/")
+    @service.purposes("support")
+    def view():
+        left["copied"] = contextvars.copy_context()
+        left["carried"] = service.guard.carry(service.reason)
+        return service.reason()
+
+    assert service.get("/").text == "granted"
+    assert left["copied"].run(service.reason) == "purpose_closed"
+    assert left["carried"]() == "granted"
+
+
+@pytest.mark.parametrize("fails", [RuntimeError, KeyboardInterrupt])
+def test_a_view_that_fails(fails, service):
+    """Leaves nothing behind in the worker's thread."""
+    left = []
+
+    @service.app.get("/")
+    @service.purposes("support")
+    def view():
+        left.append(contextvars.copy_context())
+        raise fails
+
+    service.app.config["PROPAGATE_EXCEPTIONS"] = True
+    with pytest.raises(fails):
+        service.get("/")
+    assert left[0].run(service.reason) == "purpose_closed"
+    assert service.reason() == "purpose_undeclared"
+
+
+def test_hooks_around_the_view_have_no_purpose(plain):
+    """The scope is the view's; a hook that touches data declares its own."""
+    seen = {}
+
+    @plain.app.before_request
+    def before():
+        seen["before"] = plain.reason()
+
+    @plain.app.after_request
+    def after(response):
+        seen["after"] = plain.reason()
+        return response
+
+    @plain.app.teardown_request
+    def teardown(_):
+        seen["teardown"] = plain.reason()
+
+    @plain.app.get("/")
+    @plain.purposes("support")
+    def view():
+        g.reason = plain.reason()
+        return g.reason
+
+    assert plain.get("/").text == "granted"
+    assert set(seen.values()) == {"purpose_undeclared"}
+
+
+def test_a_denial_is_a_problem_document(service):
+    """403, with purpose, category, clause and reason, and nothing personal."""
+
+    @service.app.get("/customers/<name>")
+    @service.purposes("ads")
+    def view(name):
+        return service.customer()
+
+    answer = service.get(f"/customers/{DATA}")
+    assert (answer.status_code, answer.mimetype) == (403, "application/problem+json")
+    assert answer.json == {
+        "type": "urn:purposeguard:problem:out-of-purpose",
+        "title": "The privacy policy does not permit this use",
+        "status": 403,
+        "detail": "purpose `ads` may not access `customer` (name): "
+        "the policy grants `support` (A1)",
+        "purpose": "ads",
+        "category": "customer",
+        "clause": [],
+        "reason": "not_granted",
+    }
+    assert DATA not in answer.text
+
+
+def test_an_apps_own_error_handler_stays(plain):
+    """Whether it was registered before the adapter or after."""
+
+    @plain.app.get("/")
+    @plain.purposes("ads")
+    def view():
+        return plain.customer()
+
+    app = Flask("before")
+    app.register_error_handler(AccessDeniedError, lambda _: ("mine", 451))
+    plain.purposes.init_app(app)
+    app.add_url_rule("/", view_func=view)
+    assert app.test_client().get("/").status_code == 451
+    plain.app.register_error_handler(AccessDeniedError, lambda _: ("mine", 451))
+    assert plain.get("/").status_code == 451
+
+
+def test_a_guard_above_the_route_is_refused(plain):
+    """Flask has the raw function then: the first request fails, and says which view and why."""
+
+    @plain.app.get("/right")
+    @plain.guard.purpose("support", root=True)
+    def right():
+        return "right"
+
+    assert plain.get("/right").text == "right"
+    late = Service()
+
+    @late.guard.purpose("support", root=True)
+    @late.app.get("/wrong")
+    def wrong():
+        return "wrong"
+
+    late.app.config["PROPAGATE_EXCEPTIONS"] = True
+    for _ in range(2):
+        with pytest.raises(ScopeError, match="the view `wrong` is the raw function behind a guard"):
+            late.get("/wrong")
+    with pytest.raises(ScopeError, match="below what registered it"):
+        adapters(late.app)[0].check()
+
+
+def test_routes_and_what_declares_them(plain):
+    """What a review asks of a service."""
+    area = Blueprint("area", "area")
+    plain.purposes.default(area, "hiring")
+
+    @area.post("/default")
+    def of_default():
+        """Nothing."""
+
+    @area.get("/own")
+    @plain.purposes("support")
+    def own():
+        """Nothing."""
+
+    @plain.app.get("/guard")
+    @plain.guard.purpose("ads", root=True)
+    def of_guard():
+        """Nothing."""
+
+    @plain.app.get("/none")
+    def none():
+        """Nothing."""
+
+    plain.app.register_blueprint(area)
+    here = f"{__name__}.test_routes_and_what_declares_them.<locals>"
+    (adapter,) = adapters(plain.app)
+    static, *found = adapter.declared()
+    assert static.own
+    assert found == [
+        Declared("GET /guard", f"{here}.of_guard", "ads", "guard"),
+        Declared("GET /none", f"{here}.none", None, None),
+        Declared("POST /default", f"{here}.of_default", "hiring", "blueprint `area`"),
+        Declared("GET /own", f"{here}.own", "support", "view"),
+    ]
+
+
+def test_names_are_judged_where_they_are_declared(plain):
+    """Or at the guard's first load."""
+    with pytest.raises(UnknownNameError, match=r"did you mean `support`\?"):
+        plain.purposes("suport")
+    with pytest.raises(UnknownNameError, match="`suport` is no purpose of the policy"):
+        plain.purposes.default(Blueprint("area", "area"), "suport")
+    purposes = FlaskPurposes(Guard())
+    purposes("suport")
+    with pytest.raises(UnknownNameError, match=rf"{__file__}:\d+: `suport`"):
+        purposes.guard.load(POLICY)
+
+
+def test_the_configuration_loads_a_policy(tmp_path, monkeypatch):
+    """Into a guard that has none; the app's configuration beats the environment."""
+    path = tmp_path / "policy.yaml"
+    path.write_text(TEXT)
+    app = Flask("configured")
+    app.config.update(PURPOSEGUARD_POLICY=str(path), PURPOSEGUARD_MODE="observe")
+    guard = Guard()
+    FlaskPurposes(guard, app)
+    assert (guard.health().policy, guard.health().mode) == ("web", "observe")
+    monkeypatch.setenv("PURPOSEGUARD_POLICY", "smarthr")
+    FlaskPurposes(guard, Flask("second"))
+    assert guard.health().policy == "web"
+    other = Guard()
+    FlaskPurposes(other, Flask("third"))
+    assert (other.health().policy, other.health().mode) == ("smarthr", "enforce")
+    bad = Flask("bad")
+    bad.config["PURPOSEGUARD_POLICY"] = str(tmp_path / "missing.yaml")
+    with pytest.raises(PolicyError, match=r"missing\.yaml"):
+        FlaskPurposes(Guard(), bad)
+    bad.config.update(PURPOSEGUARD_POLICY="smarthr", PURPOSEGUARD_MODE="off")
+    with pytest.raises(UnknownNameError, match="`off` is no mode"):
+        FlaskPurposes(Guard(), bad)
+
+
+def test_several_guards_and_several_apps():
+    """Each guard has its own declarations, on the same view too."""
+    first, second = Service(), Data()
+    others = FlaskPurposes(second.guard, first.app)
+
+    @first.app.get("/")
+    @others("hiring")
+    @first.purposes("support")
+    def view():
+        return [first.reason(), second.reason()]
+
+    assert first.get("/").json == ["granted", "not_granted"]
+    app = Flask("another")
+    first.purposes.init_app(app)
+    app.add_url_rule("/again", view_func=view)
+    assert app.test_client().get("/again").json == ["granted", "purpose_undeclared"]
+
+
+@pytest.mark.parametrize("side", ["before", "after"])
+def test_spans_sit_inside_the_server_span(side):
+    """And that span says what the request was for."""
+    service = Service(side)
+    service.guard = guard = Guard(POLICY, tracer_provider=service._provider)
+    service.purposes.guard = guard
+
+    @service.app.get("/")
+    @service.purposes("support.inquiry")
+    def view():
+        guard.check("customer", items=["name"])
+        return ""
+
+    service.get("/")
+    access, server = service.exporter.get_finished_spans()
+    assert (access.name, server.kind) == ("access customer", SpanKind.SERVER)
+    assert access.parent.span_id == server.context.span_id
+    assert server.attributes["purposeguard.purpose"] == "support.inquiry"
+
+
+def test_requests_at_once_never_share_a_purpose(plain):
+    """Each thread has its own, between any two steps of a body."""
+
+    def steps():
+        for _ in range(20):
+            yield plain.reason() + "\n"
+
+    @plain.app.get("/support")
+    @plain.purposes("support")
+    def of_support():
+        return steps()
+
+    @plain.app.get("/hiring")
+    @plain.purposes("hiring")
+    def of_hiring():
+        return steps()
+
+    right = {"/support": "granted\n" * 20, "/hiring": "not_granted\n" * 20}
+    wrong = []
+
+    def ask(path):
+        for _ in range(20):
+            if plain.get(path).text != right[path]:
+                wrong.append(path)
+
+    threads = [threading.Thread(target=ask, args=(path,)) for path in right for _ in range(4)]
+    with warnings.catch_warnings():
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert wrong == []
