@@ -13,13 +13,12 @@ from opentelemetry._logs import (
     LoggerProvider,
     NoOpLogger,
     SeverityNumber,
-    get_logger_provider,
 )
 from opentelemetry.context import Context
 from opentelemetry.util.types import AnyValue
 
 from purposeguard.evidence.faults import Faults
-from purposeguard.evidence.instrumentation import SCOPE, VERSION
+from purposeguard.evidence.instrumentation import SCOPE, VERSION, defaults
 
 _API = "opentelemetry._logs"
 """Where the providers that only stand in for an SDK's are defined."""
@@ -45,15 +44,19 @@ def one_line(text: str) -> str:
 class Events:
     """Emits log events, and never lets a fault of logging reach the application."""
 
-    __slots__ = ("_faults", "_given", "_logger")
+    __slots__ = ("__weakref__", "_faults", "_given", "_logger")
 
     def __init__(self, provider: LoggerProvider | None, faults: Faults) -> None:
         self._given = provider
         self._faults = faults
         self._logger: Logger | None = None
 
+    def forget(self) -> None:
+        """Ask for the provider again at the next event."""
+        self._logger = None
+
     def _find(self) -> Logger | None:
-        provider = get_logger_provider() if self._given is None else self._given
+        provider = defaults.loggers(self) if self._given is None else self._given
         if type(provider).__module__.startswith(_API):
             return None
         logger = provider.get_logger(SCOPE, VERSION)

@@ -8,7 +8,7 @@ import weakref
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from opentelemetry.metrics import CallbackOptions, MeterProvider, Observation, get_meter
+from opentelemetry.metrics import CallbackOptions, Meter, MeterProvider, Observation, get_meter
 
 from purposeguard.evidence.faults import Count, Faults
 from purposeguard.evidence.instrumentation import SCOPE, VERSION
@@ -99,27 +99,39 @@ def tally_for(provider: MeterProvider | None, faults: Faults) -> Tally:
             tally = Tally()
             try:
                 get = get_meter if provider is None else provider.get_meter
-                meter = get(SCOPE, VERSION)
-                meter.create_observable_counter(
-                    "purposeguard.accesses",
-                    callbacks=[tally.observe],
-                    unit="{access}",
-                    description="Accesses to personal data, by category, purpose and answer",
-                )
-                for name, unit, read, description in _OF_LEDGERS:
-                    meter.create_observable_counter(
-                        f"purposeguard.ledger.{name}",
-                        callbacks=[tally.ledgers(read)],
-                        unit=unit,
-                        description=description,
-                    )
-                meter.create_observable_up_down_counter(
-                    "purposeguard.ledger.pending",
-                    callbacks=[tally.ledgers(lambda ledger: ledger.pending)],
-                    unit="{record}",
-                    description="Lines of the ledger that wait to be on disk",
-                )
+                _report(tally, get(SCOPE, VERSION))
                 _tallies[key] = tally
             except Exception:  # noqa: BLE001 - telemetry never decides whether a guard exists
                 faults.add("metrics")
     return tally
+
+
+def report_to(provider: MeterProvider, faults: Faults) -> None:
+    """Have a provider read the counts of guards that were given none, besides the global one."""
+    tally = tally_for(None, faults)
+    with _making:
+        if provider not in _tallies:
+            _report(tally, provider.get_meter(SCOPE, VERSION))
+            _tallies[provider] = tally
+
+
+def _report(tally: Tally, meter: Meter) -> None:
+    meter.create_observable_counter(
+        "purposeguard.accesses",
+        callbacks=[tally.observe],
+        unit="{access}",
+        description="Accesses to personal data, by category, purpose and answer",
+    )
+    for name, unit, read, description in _OF_LEDGERS:
+        meter.create_observable_counter(
+            f"purposeguard.ledger.{name}",
+            callbacks=[tally.ledgers(read)],
+            unit=unit,
+            description=description,
+        )
+    meter.create_observable_up_down_counter(
+        "purposeguard.ledger.pending",
+        callbacks=[tally.ledgers(lambda ledger: ledger.pending)],
+        unit="{record}",
+        description="Lines of the ledger that wait to be on disk",
+    )

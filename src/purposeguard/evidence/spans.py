@@ -15,12 +15,11 @@ from opentelemetry.trace import (
     format_span_id,
     format_trace_id,
     get_current_span,
-    get_tracer_provider,
     set_span_in_context,
 )
 
 from purposeguard.evidence.faults import Faults
-from purposeguard.evidence.instrumentation import SCOPE, VERSION
+from purposeguard.evidence.instrumentation import SCOPE, VERSION, defaults
 from purposeguard.exceptions import LedgerError
 
 Attributes = Mapping[str, str | bool | tuple[str, ...]]
@@ -33,7 +32,7 @@ _ERROR = Status(StatusCode.ERROR)
 class Spans:
     """Starts and ends spans, and never lets a fault of telemetry reach the application."""
 
-    __slots__ = ("_given", "faults", "tracer")
+    __slots__ = ("__weakref__", "_given", "faults", "tracer")
 
     def __init__(self, provider: TracerProvider | None, faults: Faults) -> None:
         self._given = provider
@@ -42,9 +41,13 @@ class Spans:
 
     def found(self) -> Tracer:
         """Return the tracer, got from its provider and kept."""
-        provider = get_tracer_provider() if self._given is None else self._given
+        provider = defaults.tracers(self) if self._given is None else self._given
         self.tracer = tracer = provider.get_tracer(SCOPE, VERSION)
         return tracer
+
+    def forget(self) -> None:
+        """Ask for the provider again at the next span."""
+        self.tracer = None
 
     def start(self, name: str, context: Context, attributes: Any) -> Span | None:
         """Return a started span, or None where there is nobody to see it."""

@@ -30,7 +30,7 @@ class Adapter(Protocol):
     """What an app's adapter can tell of it."""
 
     def declared(self) -> list[Declared]:
-        """Return every way into the app, in the order of registration."""
+        """Return every way into the app."""
 
     def check(self) -> None:
         """Raise ScopeError where a raw function is registered."""

@@ -103,6 +103,7 @@ class _InApp:
     """The adapter in one app."""
 
     def __init__(self, purposes: FlaskPurposes, app: Flask) -> None:
+        self.guard = purposes.guard
         self._purposes = purposes
         self._app = app
         self._dispatch = app.dispatch_request
@@ -119,7 +120,7 @@ class _InApp:
         purpose = None if rule is None else ours._of(self._app, rule.endpoint)[0]
         trusted = ours._trusted
         token = request.headers.get(HEADER) if trusted is not None else None
-        root = begin(ours.guard, purpose, token=token, trusted=trusted)
+        root = begin(self.guard, purpose, token=token, trusted=trusted)
         try:
             with root:
                 response = self._app.make_response(self._dispatch(*context))
@@ -133,8 +134,9 @@ class _InApp:
         return response
 
     def declared(self) -> list[Declared]:
-        """Return the app's routes, in the order of registration."""
-        return list(map(self._declared, self._app.url_map.iter_rules()))
+        """Return the app's routes, by their paths."""
+        rules = sorted(self._app.url_map.iter_rules(), key=lambda rule: rule.rule)
+        return list(map(self._declared, rules))
 
     def _declared(self, rule: Any) -> Declared:
         view = self._app.view_functions[rule.endpoint]
@@ -153,7 +155,7 @@ class _InApp:
 
     def check(self) -> None:
         """Raise ScopeError where a view passes a guard by."""
-        refuse_raw(self._purposes.guard, "view", self._app.view_functions.items())
+        refuse_raw(self.guard, "view", self._app.view_functions.items())
 
 
 def adapters(app: Flask) -> list[_InApp]:

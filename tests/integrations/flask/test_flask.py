@@ -399,12 +399,12 @@ def test_routes_and_what_declares_them(plain):
     plain.app.register_blueprint(area)
     here = f"{__name__}.test_routes_and_what_declares_them.<locals>"
     (adapter,) = adapters(plain.app)
-    static, *found = adapter.declared()
+    *found, static = adapter.declared()
     assert static.own
     assert found == [
+        Declared("POST /default", f"{here}.of_default", "hiring", "blueprint `area`"),
         Declared("GET /guard", f"{here}.of_guard", "ads", "guard"),
         Declared("GET /none", f"{here}.none", None, None),
-        Declared("POST /default", f"{here}.of_default", "hiring", "blueprint `area`"),
         Declared("GET /own", f"{here}.own", "support", "view"),
     ]
 
