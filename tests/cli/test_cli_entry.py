@@ -67,7 +67,7 @@ def test_importing_the_library_imports_no_command_line():
     assert spawn(code=code).stdout == b"[]\n"
 
 
-@pytest.mark.parametrize("command", ["init", "check", "show", "explain", "schema"])
+@pytest.mark.parametrize("command", ["init", "check", "show", "explain", "routes", "schema"])
 def test_help_says_what_the_status_means(command):
     """Every command that can fail documents its exit status, and help itself succeeds."""
     result = run(command, "--help")

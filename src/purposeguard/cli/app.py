@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from purposeguard.cli import check, explain, init, schema, show
+from purposeguard.cli import check, explain, init, routes, schema, show
 from purposeguard.cli.ledger.app import ledger
 from purposeguard.cli.subject.app import retention, subject
 
@@ -42,7 +42,7 @@ def _purposeguard(
     """
 
 
-for _command in (init.init, check.check, show.show, explain.explain, schema.schema):
+for _command in (init.init, check.check, show.show, explain.explain, routes.routes, schema.schema):
     app.command()(_command)
 app.add_typer(ledger, name="ledger")
 app.add_typer(subject, name="subject")

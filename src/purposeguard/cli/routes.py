@@ -1,0 +1,119 @@
+"""`purposeguard routes`: which routes and tasks of an app declare a purpose."""
+
+import importlib
+import json
+import os
+import sys
+from collections.abc import Iterable
+from dataclasses import asdict
+from enum import StrEnum
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from purposeguard.cli.files import fail
+from purposeguard.cli.printing import say, to_terminal
+from purposeguard.exceptions import ScopeError
+from purposeguard.integrations.coverage import Adapter, Declared
+
+_FRAMEWORKS = {
+    ("flask", "Flask"): ("flask", "FlaskPurposes(guard, app)"),
+    ("fastapi", "FastAPI"): ("fastapi", "FastAPIPurposes(guard).install(app)"),
+    ("celery", "Celery"): ("celery", "CeleryPurposes(guard).install(app)"),
+}
+"""Package and class of an app: its adapter's module, and how that is put in."""
+
+
+class Form(StrEnum):
+    """How the list is shown."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
+_App = Annotated[
+    str,
+    typer.Argument(
+        metavar="APP",
+        help="The app as module:name, or module:factory() for one that a function makes.",
+        show_default=False,
+    ),
+]
+_Require = Annotated[
+    bool, typer.Option("--require", help="Fail where a route or task declares no purpose.")
+]
+_Format = Annotated[Form, typer.Option("--format", help="How to show it.")]
+
+
+def routes(app: _App, require: _Require = False, format_: _Format = Form.TEXT) -> None:
+    """List what an app's routes and tasks declare, and find those that pass a guard by.
+
+    Works for Flask, FastAPI and Celery apps with purposeguard's adapter in them.
+
+    Exit status: 0 all is well, 1 a raw function is registered (with --require: or a route or task
+    declares no purpose), 2 there is no such app, or no adapter in it.
+    """
+    if not show(adapters_of(_loaded(app), app), require=require, form=format_):
+        raise typer.Exit(1)
+
+
+def _loaded(named: str) -> Any:
+    """Return the app. Ends the command where it can't be imported."""
+    module, _, path = named.partition(":")
+    if not module or not path:
+        fail([f"`{named}` names no app: write module:name, such as service.main:app"])
+    if os.getcwd() not in sys.path:  # noqa: PTH109 - as Python's own entry has it
+        sys.path.insert(0, os.getcwd())  # noqa: PTH109
+    try:
+        found: Any = importlib.import_module(module)
+        for part in path.removesuffix("()").split("."):
+            found = getattr(found, part)
+        return found() if path.endswith("()") else found
+    except Exception as error:  # noqa: BLE001 - the app's own code runs
+        fail([f"`{named}` can't be loaded: {type(error).__name__}: {error}"])
+
+
+def adapters_of(app: Any, named: str) -> list[Adapter]:
+    """Return the adapters in an app. Ends the command where there are none."""
+    for kind in type(app).__mro__:
+        known = _FRAMEWORKS.get((kind.__module__.partition(".")[0], kind.__name__))
+        if known is not None:
+            module, fix = known
+            adapter = importlib.import_module(f"purposeguard.integrations.{module}")
+            found: list[Adapter] = adapter.adapters(app)
+            return found or fail([f"`{named}` has no adapter of purposeguard in it: add `{fix}`"])
+    kinds = ", ".join(name for _, name in _FRAMEWORKS)
+    return fail([f"`{named}` is of type `{type(app).__name__}`: give an app of {kinds}"])
+
+
+def show(adapters: Iterable[Adapter], *, require: bool, form: Form = Form.TEXT) -> bool:
+    """Print what adapters tell, and return whether all is well."""
+    raw: list[str] = []
+    listed: list[Declared] = []
+    for adapter in adapters:
+        listed += [each for each in adapter.declared() if not each.own]
+        try:
+            adapter.check()
+        except ScopeError as error:
+            raw.append(str(error))
+    silent = sum(each.purpose is None for each in listed)
+    if form is Form.JSON:
+        typer.echo(json.dumps({"declared": list(map(asdict, listed)), "raw": raw}, indent=2))
+    else:
+        to_terminal(lambda console: _table(console, listed))
+        for problem in raw:
+            say(problem, "bold red")
+        count = f"{len(listed) or 'no'} route{'' if len(listed) == 1 else 's'} or tasks"
+        say(f"{count}, {silent or 'none'} without a purpose", "bold red" if silent else "")
+    return not raw and not (require and silent)
+
+
+def _table(console: Console, listed: list[Declared]) -> None:
+    table = Table("name", "purpose", "declared by", "function", box=None, pad_edge=False)
+    for each in listed:
+        purpose = Text("none", "bold red") if each.purpose is None else Text(each.purpose)
+        table.add_row(Text(each.name), purpose, Text(each.by or ""), Text(each.function))
+    console.print(table)
