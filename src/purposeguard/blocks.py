@@ -102,7 +102,7 @@ class _Block(Opener):
             self._take_role("decorator")
             site = site_of(frame)
             self._hub.declared.judge(self._names, site)
-            self._hub.declared.guarded_at.add((site.file, site.line))
+            self._hub.declared.guarded_at.setdefault(site.file, set()).add(site.line)
             return guarded(target, gate_for, self._names)
         except PurposeGuardError as error:
             refused = self._refuse(error)

@@ -18,8 +18,8 @@ class Declarations:
     def __init__(self) -> None:
         self._declared: dict[tuple[Names, Site], None] = {}
         self._points: dict[tuple[Names, Site], AccessPoint] = {}
-        self.guarded_at: set[tuple[str, int]] = set()
-        """Where functions were given a guard: file and line."""
+        self.guarded_at: dict[str, set[int]] = {}
+        """The lines, by file, at which functions were given a guard."""
         self.purposes: dict[str, Names] = {}
         """The names of each purpose that the policy declares, read before they are needed."""
         self._policy: Policy | None = None

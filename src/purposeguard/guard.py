@@ -297,13 +297,13 @@ class Guard:
         """
         return carry(self._hub, work)
 
-    def declare(self, purpose: str, *, depth: int = 1) -> None:
+    def require_purpose(self, name: str, *, depth: int = 1) -> None:
         """Judge a purpose that an adapter takes down now and opens a scope for later.
 
         Raises UnknownNameError for one that the policy lacks; the first `load` judges it where
         there is no policy yet. `depth` says how many calls up the code stands that named it.
         """
-        names = read_names(purpose=purpose)
+        names = read_names(purpose=name)
         if names.purpose is None:
             raise UnknownNameError("the purpose is `None`: name one of the policy")
         self._hub.declared.judge(names, site_of(sys._getframe(depth)))

@@ -37,8 +37,8 @@ def _is(value: object, kinds: Any) -> bool:
     return issubclass(type(value), kinds)
 
 
-Sites = AbstractSet[tuple[str, int]]
-"""Files and lines at which functions were given a guard."""
+Sites = Mapping[str, AbstractSet[int]]
+"""The lines, by file, at which functions were given a guard."""
 
 
 def find_unguarded(
@@ -86,14 +86,13 @@ def _was_decorated(function: FunctionType, guarded_at: Sites) -> bool:
     A view defined in an application's factory is like that.
     """
     code = function.__code__
-    first = code.co_firstlineno
-    if not any((code.co_filename, line) in guarded_at for line in _header(code, first)):
-        return False
-    return not is_guarded(function)
+    lines = guarded_at.get(code.co_filename)
+    return lines is not None and not lines.isdisjoint(_header(code)) and not is_guarded(function)
 
 
-def _header(code: CodeType, first: int) -> range:
+def _header(code: CodeType) -> range:
     """Return the lines of a function's decorators: they stand before its first statement."""
+    first = code.co_firstlineno
     body = min((line for *_, line in code.co_lines() if line and line > first), default=first + 1)
     return range(first, body)
 

@@ -188,13 +188,13 @@ def test_out_of_order(guard):
 
 def test_what_an_adapter_takes_down_is_judged_at_once(guard):
     """Or at the first load, with the place."""
-    guard.declare("hiring.contact")
+    guard.require_purpose("hiring.contact")
     with pytest.raises(UnknownNameError, match=r"`hiring\.contract` is no purpose of the policy"):
-        guard.declare("hiring.contract")
+        guard.require_purpose("hiring.contract")
     with pytest.raises(UnknownNameError, match="the purpose is `None`"):
-        guard.declare(None)
+        guard.require_purpose(None)
     late = Guard()
-    late.declare("hiring.contract")
+    late.require_purpose("hiring.contract")
     with pytest.raises(UnknownNameError, match=rf"{__file__}:\d+: `hiring\.contract`"):
         late.load(guard.policy)
 

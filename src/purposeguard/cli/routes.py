@@ -112,7 +112,9 @@ def show(adapters: Iterable[Adapter], *, require: bool, form: Form = Form.TEXT) 
 
 
 def _table(console: Console, listed: list[Declared]) -> None:
-    table = Table("name", "purpose", "declared by", "function", box=None, pad_edge=False)
+    table = Table(box=None, pad_edge=False)
+    for head in ("name", "purpose", "declared by", "function"):
+        table.add_column(head, overflow="fold")
     for each in listed:
         purpose = Text("none", "bold red") if each.purpose is None else Text(each.purpose)
         table.add_row(Text(each.name), purpose, Text(each.by or ""), Text(each.function))

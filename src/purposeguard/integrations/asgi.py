@@ -46,7 +46,7 @@ class ASGIPurpose:
         at_start: Callable[[], None] | None = None,
     ) -> None:
         if purpose is not None:
-            guard.declare(purpose, depth=2)
+            guard.require_purpose(purpose, depth=2)
         self._app = app
         self._guard = guard
         self._purpose = purpose

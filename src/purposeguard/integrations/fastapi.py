@@ -36,7 +36,7 @@ class FastAPIPurposes:
 
         Raises UnknownNameError for a purpose that the policy lacks.
         """
-        self.guard.declare(purpose, depth=2)
+        self.guard.require_purpose(purpose, depth=2)
         return Declaration(self.guard, purpose, self._trusted)
 
     def install(self, app: FastAPI) -> None:

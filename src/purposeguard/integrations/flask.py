@@ -55,7 +55,7 @@ class FlaskPurposes:
 
         Raises UnknownNameError for a purpose that the policy lacks.
         """
-        self.guard.declare(purpose, depth=2)
+        self.guard.require_purpose(purpose, depth=2)
 
         def declare(view: T) -> T:
             setattr(view, _DECLARES, {**getattr(view, _DECLARES, {}), self.guard: purpose})
@@ -68,7 +68,7 @@ class FlaskPurposes:
 
         Raises UnknownNameError for a purpose that the policy lacks.
         """
-        self.guard.declare(purpose, depth=2)
+        self.guard.require_purpose(purpose, depth=2)
         self._defaults[blueprint] = purpose
 
     def init_app(self, app: Flask) -> None:
