@@ -1,0 +1,254 @@
+"""Through one parsed query: every column that it reads.
+
+What is counted is what is named, wherever it stands: a column that only filters or sorts is read
+too, and so is one that an inner query reads and an outer one drops. A part of SQL that nothing here
+knows is walked through like any other, so that no name in it is lost.
+"""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from sqlglot import exp
+
+from purposeguard.integrations.sql.catalog import Catalog, Column, Relation, folded
+from purposeguard.integrations.sql.frames import Frame, Source
+
+_NAMING = frozenset({"this", "alias", "joins", "db", "catalog"})
+"""The parts of a table in `FROM` that say which it is."""
+
+
+class Walk:
+    """What queries read, collected while walking through them."""
+
+    def __init__(self, catalog: Catalog, *, sqlite: bool, translated: bool = False) -> None:
+        """`translated` says that the schemas in the text may not be the ones in the catalog."""
+        self._catalog = catalog
+        self._sqlite = sqlite
+        self._translated = translated
+        self.reads: set[Column] = set()
+        self._walks: dict[type, Callable[[Any, Frame], None]] = {
+            exp.Alias: self._alias,
+            exp.Column: self._column,
+            exp.Count: self._count,
+            exp.DataType: self._nothing,
+            exp.Identifier: self._identifier,
+            exp.In: self._in,
+            exp.Select: self._query_in,
+            exp.SetOperation: self._query_in,
+            exp.Star: self._star,
+            exp.Subquery: self._subquery,
+            exp.Table: self._table,
+        }
+        """How to walk through what is more than its parts."""
+        self.met: set[Relation] = set()
+        """The relations that are named where tables are."""
+        self.unknown = False
+        """Whether a column is named of something that isn't there."""
+
+    def statement(self, node: exp.Expr) -> None:
+        """Walk through one query."""
+        self._any(node, Frame())
+
+    # What a name comes to.
+
+    def _relations(self, table: exp.Table) -> tuple[Relation, ...]:
+        schema = None if self._translated else table.db or None
+        found = self._catalog.named(table.name, schema)
+        self.met.update(found)
+        return found
+
+    def _read(self, columns: Iterable[Column]) -> None:
+        self.reads.update(columns)
+
+    def _column(self, node: exp.Column, frame: Frame) -> None:
+        star = isinstance(node.this, exp.Star)
+        if not node.table:
+            self._read(frame.column(node.name))
+            return
+        sources = frame.called(node.table)
+        self.unknown = self.unknown or not sources
+        for source in sources:
+            self._read(source.all() if star else source.column(folded(node.name)))
+
+    # Anything.
+
+    def _any(self, node: exp.Expr, frame: Frame) -> None:
+        for kind in type(node).__mro__:
+            walk = self._walks.get(kind)
+            if walk is not None:
+                walk(node, frame)
+                return
+        self._parts(node, frame)
+
+    def _parts(self, node: exp.Expr, frame: Frame, but: Iterable[str] = ()) -> None:
+        """Walk through all parts of a node but some."""
+        for name, value in node.args.items():
+            if name not in but:
+                for part in value if isinstance(value, list) else (value,):
+                    if isinstance(part, exp.Expr):
+                        self._any(part, frame)
+
+    def _alias(self, node: exp.Alias, frame: Frame) -> None:
+        self._any(node.this, frame)
+
+    def _identifier(self, node: exp.Identifier, frame: Frame) -> None:
+        self._read(frame.column(node.name))
+
+    def _star(self, _: exp.Star, frame: Frame) -> None:
+        self._read(frame.all())
+
+    def _count(self, node: exp.Count, frame: Frame) -> None:
+        self._parts(node, frame, ("this",) if isinstance(node.this, exp.Star) else ())
+
+    def _in(self, node: exp.In, frame: Frame) -> None:
+        field = node.args.get("field")
+        if self._sqlite and isinstance(field, exp.Column):  # `x IN table`
+            table = exp.Table(this=field.this, db=field.args.get("table"))
+            self._table(table, frame)
+        self._parts(node, frame)
+
+    def _table(self, node: exp.Table, frame: Frame) -> None:
+        """A table where none was expected: whatever is done with it, it is read as a whole."""
+        own = Frame(frame)
+        self._source(node, own, [])
+        self._read(own.all())
+
+    def _nothing(self, node: exp.Expr, frame: Frame) -> None:
+        """What names no column."""
+
+    # Queries.
+
+    def _with(self, node: exp.Expr, frame: Frame) -> Frame:
+        """Return the frame in which what `WITH` names is known."""
+        clause = node.args.get("with_")
+        if clause is None:
+            return frame
+        frame = Frame(frame)
+        if clause.args.get("recursive"):
+            for each in clause.expressions:
+                frame.made[folded(each.alias)] = Source(known=_renamed(each))
+        for each in clause.expressions:
+            known = self._query(each.this, frame)
+            frame.made[folded(each.alias)] = Source(known=_renamed(each) or known)
+        self._parts(clause, frame, ("expressions",))
+        return frame
+
+    def _query(self, node: exp.Expr, frame: Frame) -> list[str] | None:
+        """Walk through a query, and return the names of its columns where they are known."""
+        if isinstance(node, exp.Select):
+            return self._select(node, frame)
+        if isinstance(node, exp.SetOperation):
+            return self._set_operation(node, frame)
+        if isinstance(node, exp.Subquery) and not isinstance(node.this, exp.Table):
+            frame = self._with(node, frame)
+            known = self._query(node.this, frame)
+            self._outermost(node, frame, ("this", "with_", "alias"))
+            return known
+        self._any(node, frame)
+        return None
+
+    def _query_in(self, node: exp.Expr, frame: Frame) -> None:
+        self._query(node, frame)
+
+    def _subquery(self, node: exp.Subquery, frame: Frame) -> None:
+        if isinstance(node.this, exp.Table):
+            self._table(node.this, frame)
+        else:
+            self._query(node, frame)
+
+    def _set_operation(self, node: exp.SetOperation, frame: Frame) -> list[str] | None:
+        frame = self._with(node, frame)
+        known = self._query(node.this, frame)
+        self._query(node.expression, frame)
+        self._outermost(node, frame, ("this", "expression", "with_"))
+        return known
+
+    def _outermost(self, node: exp.Expr, frame: Frame, but: Iterable[str]) -> None:
+        """Walk through what stands around a whole query: its columns were read inside."""
+        for name, value in node.args.items():
+            if name not in but:
+                for part in value if isinstance(value, list) else (value,):
+                    if isinstance(part, exp.Expr):
+                        for query in part.find_all(exp.Select):
+                            self._query(query, frame)
+
+    def _select(self, node: exp.Select, outer: Frame) -> list[str] | None:
+        outer = self._with(node, outer)
+        frame = self._from(node, outer)
+        for each in node.expressions:
+            self._any(each, frame)
+        given = {folded(each.alias) for each in node.expressions if isinstance(each, exp.Alias)}
+        order = node.args.get("order")
+        for each in order.expressions if order else ():
+            key = each.this
+            if not (isinstance(key, exp.Column) and not key.table and folded(key.name) in given):
+                self._any(each, frame)
+        done = ("with_", "from_", "joins", "laterals", "expressions", "order", "locks", "into")
+        self._parts(node, frame, (*done, "hint"))
+        return None if node.is_star else node.named_selects
+
+    def _from(self, node: exp.Expr, outer: Frame) -> Frame:
+        """Return the frame of what a query or statement draws on, and walk through it."""
+        frame = Frame(outer)
+        late: list[Callable[[], None]] = []
+        parts = [node.args.get("from_"), *(node.args.get("joins") or ())]
+        for part in (*parts, *(node.args.get("laterals") or ())):
+            if part is not None:
+                self._source(part, frame, late)
+        for walk in late:
+            walk()
+        return frame
+
+    def _source(self, node: exp.Expr, frame: Frame, late: list[Callable[[], None]]) -> None:
+        """Add something in `FROM` to a frame, and leave for later what may name its neighbours."""
+        if isinstance(node, exp.From):
+            self._source(node.this, frame, late)
+        elif isinstance(node, exp.Join):
+            self._join(node, frame, late)
+        elif isinstance(node, exp.Table) and isinstance(node.this, exp.Identifier | exp.Literal):
+            self._named_table(node, frame, late)
+        elif isinstance(node, exp.Subquery) and not isinstance(node.this, exp.Table):
+            known = self._query(node, frame.outer or Frame())
+            frame.add(node.alias, Source(known=_renamed(node) or known))
+            self._joins(node, frame, late)
+        elif isinstance(node, exp.Subquery):
+            self._bracketed(node, frame, late)
+        else:  # a function, a lateral query, a list of values
+            late.append(lambda: self._parts(node, frame, ("alias", "joins")))
+            frame.add(node.alias, Source(known=_renamed(node)))
+            self._joins(node, frame, late)
+
+    def _joins(self, node: exp.Expr, frame: Frame, late: list[Callable[[], None]]) -> None:
+        for each in node.args.get("joins") or ():
+            self._join(each, frame, late)
+
+    def _join(self, node: exp.Join, frame: Frame, late: list[Callable[[], None]]) -> None:
+        self._source(node.this, frame, late)
+        if node.method == "NATURAL":
+            late.append(lambda: self._read(frame.shared()))
+        late.append(lambda: self._parts(node, frame, ("this",)))
+
+    def _named_table(self, node: exp.Table, frame: Frame, late: list[Callable[[], None]]) -> None:
+        made = None if node.db else frame.made_by_with(node.name)
+        renamed = bool(node.args.get("alias") and node.args["alias"].args.get("columns"))
+        source = made or Source(self._relations(node), renamed=renamed)
+        frame.add(node.alias or node.name, source)
+        late.append(lambda: self._parts(node, frame, _NAMING))
+        self._joins(node, frame, late)
+
+    def _bracketed(self, node: exp.Subquery, frame: Frame, late: list[Callable[[], None]]) -> None:
+        """Tables joined in brackets; with a name of their own, it stands for all of them."""
+        own = Frame(frame.outer) if node.alias else frame
+        self._source(node.this, own, late)
+        self._joins(node, own, late)
+        if node.alias:
+            relations = [each for _, source in own.sources for each in source.relations]
+            renamed = _renamed(node) is not None or any(each.renamed for _, each in own.sources)
+            frame.add(node.alias, Source(relations, renamed=renamed))
+
+
+def _renamed(node: exp.Expr) -> list[str] | None:
+    """The names that an alias gives to columns, or None."""
+    alias = node.args.get("alias")
+    columns = alias.args.get("columns") if isinstance(alias, exp.TableAlias) else None
+    return [each.name for each in columns] if columns else None

@@ -1,0 +1,207 @@
+"""Tagging, installing, and how tables are told apart."""
+
+import subprocess
+import sys
+
+import pytest
+from sqlalchemy import Column, Integer, MetaData, String, Table, create_engine, select, text
+from sqlalchemy.pool import NullPool
+from sqlalchemy_kit import (
+    COMPILED,
+    METADATA,
+    accesses,
+    engine_of,
+    installed,
+    new_guard,
+    url_of,
+)
+
+from purposeguard import AccessDeniedError, Guard, ScopeError, UnknownNameError
+from purposeguard.integrations.sqlalchemy import SQLAlchemyPurposes, tag
+from purposeguard.testing import capture
+
+WRONG = {
+    "category": (tag("candidat", "name"), "`candidat` is no category", "candidate"),
+    "item": (tag("candidate", "nome"), "`nome` is no item of `candidate`", "name"),
+}
+
+
+def metadata_with(info, *more):
+    """Return metadata of one table `people` in a schema, with a tagged column `full_name`."""
+    metadata = MetaData()
+    Table("people", metadata, Column("full_name", String, info=info), *more, schema="hr")
+    return metadata
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_a_tag_that_the_policy_lacks_names_the_column(name):
+    """When the adapter is made, with the nearest name."""
+    info, text_, nearest = WRONG[name]
+    with pytest.raises(UnknownNameError) as caught:
+        SQLAlchemyPurposes(new_guard(), metadata_with(info))
+    assert str(caught.value).startswith(f"column `hr.people.full_name`: {text_}")
+    assert caught.value.suggestion == nearest
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_without_a_policy_tags_are_judged_at_the_first_load(name):
+    """With the place where the adapter was made, and the column."""
+    info, text_, _ = WRONG[name]
+    guard = Guard()
+    SQLAlchemyPurposes(guard, metadata_with(info))
+    line = sys._getframe().f_lineno - 1
+    with pytest.raises(UnknownNameError) as caught:
+        guard.load(COMPILED)
+    assert str(caught.value).startswith(f"{__file__}:{line}, column `hr.people.full_name`: {text_}")
+
+
+@pytest.mark.parametrize("given", [(3,), (b"candidate",), ("candidate", ["name"]), (None,)])
+def test_what_cant_be_a_name_is_refused_at_once(given):
+    """By the tag itself."""
+    with pytest.raises(UnknownNameError):
+        tag(*given)
+
+
+def test_tables_that_are_mapped_later_count(tmp_path):
+    """A module that is imported late, and a column that is added to a table."""
+    metadata = MetaData()
+    jobs = Table("jobs", metadata, Column("id", Integer, primary_key=True), Column("title", String))
+    with engine_of("sqlite", tmp_path) as engine:
+        guard = new_guard()
+        with installed(engine, guard, metadata), engine.connect() as connection:
+            connection.execute(text("SELECT name FROM candidates"))
+            Table("candidates", metadata, Column("name", String, info=tag("candidate", "name")))
+            with pytest.raises(AccessDeniedError):
+                connection.execute(text("SELECT name FROM candidates"))
+            connection.execute(text("SELECT title FROM jobs"))
+            jobs.append_column(
+                Column("title", String, info=tag("employee", "name")), replace_existing=True
+            )
+            metadata.tables["candidates"].append_column(
+                Column("email", String, info=tag("candidate", "contact"))
+            )
+            with pytest.raises(AccessDeniedError):
+                connection.execute(text("SELECT email FROM candidates"))
+
+
+def test_a_view_is_tagged_by_declaring_it(tmp_path):
+    """Undeclared, it hides the table behind it: a known limit."""
+    with engine_of("sqlite", tmp_path) as engine:
+        with engine.begin() as connection:
+            connection.execute(text("CREATE VIEW mails AS SELECT email AS mail FROM candidates"))
+        guard = new_guard()
+        with installed(engine, guard), engine.connect() as connection:
+            connection.execute(text("SELECT mail FROM mails"))
+        metadata = MetaData()
+        mails = Table("mails", metadata, Column("mail", String, info=tag("candidate", "contact")))
+        with (
+            installed(engine, guard, METADATA, metadata),
+            engine.connect() as connection,
+            guard.purpose("hiring.selection"),
+            capture(guard) as records,
+        ):
+            connection.execute(select(mails))
+        assert accesses(records) == [("candidate", ("contact",), "use")]
+
+
+def test_schemas_tell_tables_apart(tmp_path):
+    """A table that is known in the schema named is that one, any other may be the known one."""
+    metadata = MetaData()
+    Table("people", metadata, Column("x", String, info=tag("candidate", "name")), schema="hr")
+    Table("people", metadata, Column("x", String), schema="public")
+    statements = {
+        "SELECT x FROM hr.people": 1,
+        "SELECT x FROM public.people": 0,
+        "SELECT x FROM people": 1,
+        "SELECT x FROM tenant.people": 1,
+        "SELECT hr.people.x FROM hr.people, public.people": 1,
+    }
+    with url_of("postgresql", tmp_path) as url:
+        engine = create_engine(url, poolclass=NullPool)
+        guard = new_guard()
+        with installed(engine, guard, metadata), engine.connect() as connection:
+            for statement, denied in statements.items():
+                with capture(guard) as records, pytest.raises(Exception, match=r"people|candidate"):
+                    connection.execute(text(statement))
+                connection.rollback()
+                assert len(records) == denied
+
+
+def test_translated_schemas_are_seen_through(tmp_path):
+    """What a schema is translated to may be the name of another one."""
+    metadata = MetaData()
+    people = Table(
+        "people", metadata, Column("x", String, info=tag("candidate", "name")), schema="a"
+    )
+    Table("people", metadata, Column("x", String), schema="b")
+    with url_of("sqlite", tmp_path) as url:
+        engine = create_engine(url)
+        guard = new_guard()
+        with installed(engine, guard, metadata), engine.connect() as connection:
+            moved = connection.execution_options(schema_translate_map={"a": "b"})
+            with pytest.raises(AccessDeniedError):
+                moved.execute(select(people))
+        engine.dispose()
+
+
+def test_other_engines_are_refused(tmp_path):
+    """By the name of their dialect, or for being none."""
+    purposes = SQLAlchemyPurposes(new_guard(), METADATA)
+
+    engine = create_engine("sqlite://")
+    engine.dialect.name = "mysql"
+    with pytest.raises(ScopeError, match="statements of `mysql` can't be read: install it on"):
+        purposes.install(engine)
+    with pytest.raises(ScopeError, match="`MetaData` is no engine: give what `create_engine`"):
+        purposes.install(METADATA)
+
+
+def test_installing_twice_checks_once_and_uninstalling_ends_it(tmp_path):
+    """Both may be done again and again."""
+    with engine_of("sqlite", tmp_path) as engine:
+        guard = new_guard()
+        purposes = SQLAlchemyPurposes(guard, METADATA)
+        purposes.install(engine)
+        purposes.install(engine)
+        with capture(guard) as records, guard.purpose("hiring.selection"):
+            for _ in range(2):
+                with engine.connect() as connection:
+                    connection.execute(text("SELECT name FROM candidates"))
+                purposes.uninstall(engine)
+                purposes.uninstall(engine)
+        assert len(records) == 1
+
+
+def test_options_of_an_engine_or_connection_change_nothing(tmp_path):
+    """An engine that was made from the one installed on is checked too."""
+    with engine_of("sqlite", tmp_path) as engine:
+        guard = new_guard()
+        with installed(engine, guard):
+            other = engine.execution_options(isolation_level="AUTOCOMMIT")
+            with other.connect() as connection, pytest.raises(AccessDeniedError):
+                connection.execute(text("SELECT name FROM candidates"))
+
+
+def test_two_guards_judge_one_engine(tmp_path):
+    """Each by its own purposes."""
+    with engine_of("sqlite", tmp_path) as engine:
+        first, second = new_guard(), new_guard()
+        with installed(engine, first), installed(engine, second), engine.connect() as connection:
+            with first.purpose("hiring.selection"), pytest.raises(AccessDeniedError):
+                connection.execute(text("SELECT name FROM candidates"))
+            with first.purpose("hiring.selection"), second.purpose("hiring.selection"):
+                connection.execute(text("SELECT name FROM candidates"))
+
+
+def test_purposeguard_alone_imports_neither_sqlalchemy_nor_sqlglot():
+    """They belong to the adapter."""
+    code = (
+        "import sys, purposeguard\n"
+        "print(sorted({'sqlalchemy', 'sqlglot'} & sys.modules.keys()))\n"
+        "import purposeguard.integrations.sql.reading\n"
+        "print('sqlalchemy' in sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], check=True, capture_output=True, text=True, timeout=60
+    )
+    assert done.stdout.split("\n")[:2] == ["[]", "False"]
