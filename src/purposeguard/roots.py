@@ -17,19 +17,24 @@ class RootScope:
     In a forked child it is dead too.
     """
 
-    __slots__ = ("_hub", "_issuer", "_lease", "_leases")
+    __slots__ = ("_entered", "_hub", "_issuer", "_lease", "_leases")
 
     def __init__(self, hub: Hub, purposes: tuple[str, ...], issuer: str | None) -> None:
-        knows = hub.state.knows
         self._hub = hub
-        self._issuer = issuer
         self._lease = Lease(None)
+        self._entered: list[Chain] = []
+        self._declare(purposes, issuer)
+
+    def _declare(self, purposes: tuple[str, ...], issuer: str | None) -> None:
+        knows = self._hub.state.knows
         self._leases = tuple(Lease(purpose, knows(purpose)) for purpose in purposes)
+        self._issuer = issuer
 
     def __enter__(self) -> Self:
         context = get_current()
         key = self._hub.key
         chain = chain_in(context, key).begun(self._lease, self._leases, self._issuer)
+        self._entered.append(chain)
         attach(with_chain(context, key, chain))
         return self
 
@@ -45,7 +50,23 @@ class RootScope:
         while chain is not None and chain.lease is not self._lease:
             chain = chain.under
         if chain is not None:
+            if chain in self._entered:
+                self._entered.remove(chain)
             attach(with_chain(context, self._hub.key, chain.under))
+
+    def become(self, purposes: tuple[str, ...], issuer: str | None) -> None:
+        """Declare these purposes from now on, also where the scope is entered already.
+
+        For a framework that tells late what a request is for, and takes back a context that was
+        attached meanwhile. What was opened inside before is dead. Nothing comes of it after `end`.
+        """
+        before = self._leases
+        if self._lease.live():
+            self._declare(purposes, issuer)
+            for chain in self._entered:
+                chain.become(self._leases, issuer)
+        for lease in before:
+            lease.end()
 
     def end(self) -> None:
         """Kill the chain, wherever a copy of it is still held. May be called many times."""

@@ -360,10 +360,18 @@ class Chain:
 
         `lease` stands for the scope that holds them all.
         """
+        chain = Chain((), _ROOT, lease.process, lease, self)
+        chain.become(leases, issuer)
+        return chain
+
+    def become(self, leases: tuple[Lease, ...], issuer: str | None) -> None:
+        """Declare what a root scope has learnt late, wherever its chain is held."""
         signature = _ROOT.marked(True, False, issuer)
         for each in leases:
             signature = signature.declare(each.purpose or "", each.known)
-        return Chain(leases, signature, lease.process, lease, self)
+        # In this order: whoever looks meanwhile finds leases that nothing is declared for.
+        self.leases = leases
+        self.signature = signature
 
     def stating(self, ground: OpenGround) -> "Chain":
         """Return the chain inside a block that states a ground."""

@@ -206,3 +206,30 @@ def test_purposes_in_force(guard):
         copied = contextvars.copy_context()
         assert guard.purposes_in_force() == ("hiring",)
     assert copied.run(guard.purposes_in_force) is None
+
+
+def test_what_is_learnt_late_holds_wherever_the_chain_is_held(guard):
+    """A copy of the context that was made before is for the purpose that the request turns out
+    to have, and what was opened inside it before is dead.
+    """
+    scope = guard.open_root()
+    with scope:
+        copied = contextvars.copy_context()
+        with guard.purpose("hiring"):
+            older = contextvars.copy_context()
+        scope.become(("ads",), "payroll")
+        assert guard.purposes_in_force() == copied.run(guard.purposes_in_force) == ("ads",)
+        assert (read(guard), read(guard, "customer")) == ("not_granted", "granted")
+        scope.become(("hiring", "hiring.contact"), None)
+        assert (read(guard), copied.run(read, guard)) == ("granted", "granted")
+        narrower = contextvars.copy_context()
+        with guard.purpose("hiring.contact"):
+            narrower = contextvars.copy_context()
+        scope.become((), None)
+        assert read(guard) == "purpose_undeclared"
+        assert older.run(read, guard) == narrower.run(read, guard) == "purpose_closed"
+    scope.end()
+    scope.become(("hiring",), None)
+    with scope:
+        assert read(guard) != "granted"
+    assert copied.run(read, guard) != "granted"

@@ -18,6 +18,9 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 POLICY_VIOLATION = 1008
 """The close code of a WebSocket over which no access was permitted (RFC 6455, 7.4.1)."""
 
+ROOTS = "purposeguard.roots"
+"""The key of a scope under which the open root scope of each guard is kept."""
+
 SERVER_SPAN = "purposeguard.server_span"
 """The key of a scope under which the server span is kept for what runs further inside."""
 
@@ -71,6 +74,8 @@ class ASGIPurpose:
         token = token_in(scope) if self._trusted is not None else None
         root = begin(self._guard, self._purpose, token=token, trusted=self._trusted, span=span)
         answer = _Answer(scope, send)
+        around = scope.get(ROOTS, {})
+        scope[ROOTS] = {**around, self._guard: root}
         try:
             with root:
                 await self._app(scope, receive, answer.send)
@@ -79,6 +84,7 @@ class ASGIPurpose:
                 raise
             await answer.deny(error)
         finally:
+            scope[ROOTS] = around
             root.end()
 
     def _start(self) -> None:

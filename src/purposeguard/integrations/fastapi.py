@@ -7,11 +7,17 @@ from fastapi import FastAPI, Response, WebSocket, routing
 from fastapi.responses import JSONResponse
 from starlette.requests import HTTPConnection
 
-from purposeguard.exceptions import AccessDeniedError
+from purposeguard.exceptions import AccessDeniedError, ScopeError
 from purposeguard.guard import Guard
-from purposeguard.integrations.asgi import POLICY_VIOLATION, SERVER_SPAN, ASGIPurpose, token_in
+from purposeguard.integrations.asgi import (
+    POLICY_VIOLATION,
+    ROOTS,
+    SERVER_SPAN,
+    ASGIPurpose,
+    token_in,
+)
 from purposeguard.integrations.coverage import Declared, guarded_for, qualified, refuse_raw
-from purposeguard.integrations.inbound import Trusted, begin
+from purposeguard.integrations.inbound import Trusted, go_on
 from purposeguard.integrations.problems import MEDIA_TYPE, problem
 
 EXTENSION = "purposeguard"
@@ -69,18 +75,25 @@ class Declaration:
         self._trusted = trusted
 
     async def __call__(self, connection: HTTPConnection) -> AsyncGenerator[None, None]:
-        """Open the root scope, unless a nearer declaration has one open or will have."""
+        """Say what the request's root scope is for.
+
+        FastAPI may take back the context that a dependency leaves behind, as where it traces
+        itself. So the scope is the middleware's, and is entered once more where something in
+        between has dropped it. Raises ScopeError in an app that has no such middleware.
+        """
         scope = connection.scope
+        root = scope.get(ROOTS, {}).get(self.guard)
+        if root is None:
+            raise ScopeError(
+                "the app has no scope for its requests: put the adapter into it with "
+                "`purposes.install(app)`"
+            )
         nearest = _nearest(self.guard, scope.get("route"))
         purpose = self.purpose if nearest is None else nearest
         token = token_in(scope) if self._trusted is not None else None
-        span = scope.get(SERVER_SPAN)
-        root = begin(self.guard, purpose, token=token, trusted=self._trusted, span=span)
-        try:
-            with root:
-                yield
-        finally:
-            root.end()
+        go_on(root, purpose, token=token, trusted=self._trusted, span=scope.get(SERVER_SPAN))
+        with root:
+            yield
 
 
 def _nearest(guard: Guard, route: Any) -> str | None:

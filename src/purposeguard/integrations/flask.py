@@ -2,10 +2,12 @@
 
 import os
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager
 from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
 
 from flask import Blueprint, Flask, Response, jsonify, request
+from opentelemetry.trace import Span, get_current_span, use_span
 from werkzeug.wsgi import FileWrapper
 
 from purposeguard.exceptions import AccessDeniedError
@@ -175,6 +177,7 @@ class _Body:
 
     def __init__(self, steps: Iterable[Any], root: RootScope) -> None:
         self._root = root
+        self._span = get_current_span()
         self._close = getattr(steps, "close", None)
         with root:
             self._steps = iter(steps)
@@ -183,14 +186,18 @@ class _Body:
         return self
 
     def __next__(self) -> Any:
-        with self._root:
+        with self._root, self._in_trace():
             return next(self._steps)
+
+    def _in_trace(self) -> AbstractContextManager[Span]:
+        """Go on in the request's trace: its server span is not current any more."""
+        return use_span(self._span, record_exception=False, set_status_on_exception=False)
 
     def close(self) -> None:
         """Close the body, as servers do however it ends."""
         try:
             if self._close is not None:
-                with self._root:
+                with self._root, self._in_trace():
                     self._close()
         finally:
             self._root.end()

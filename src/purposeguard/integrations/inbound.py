@@ -43,13 +43,25 @@ def begin(
     A trusted caller's token can only narrow: its purposes come on top, and all must permit. `span`
     is the framework's server span, by default the current one: it is marked with the purpose.
     """
-    if purpose is None:
-        return guard.open_root()
+    root = guard.open_root()
+    if purpose is not None:
+        go_on(root, purpose, token=token, trusted=trusted, span=span)
+    return root
+
+
+def go_on(
+    root: RootScope,
+    purpose: str,
+    *,
+    token: str | bytes | None = None,
+    trusted: Trusted | None = None,
+    span: Span | None = None,
+) -> None:
+    """Declare what a request turns out to be for, within the root scope that it has."""
     _mark(get_current_span() if span is None else span, purpose)
     claim = trusted.read(token) if trusted is not None and token is not None else None
-    if claim is None:
-        return guard.open_root(purpose)
-    return guard.open_root(*claim.purposes, purpose, issuer=claim.issuer)
+    claimed, issuer = ((), None) if claim is None else (claim.purposes, claim.issuer)
+    root.become((*claimed, purpose), issuer)
 
 
 def server_span() -> Span | None:

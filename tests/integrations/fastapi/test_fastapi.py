@@ -2,6 +2,7 @@
 
 import asyncio
 import contextvars
+import inspect
 import threading
 from contextlib import asynccontextmanager
 
@@ -28,11 +29,13 @@ class Service(Data):
 
     def __init__(self, instrumented="off", **options):
         super().__init__()
-        self.app = FastAPI(default_response_class=PlainTextResponse, **options)
-        self.purposes = FastAPIPurposes(self.guard)
         self.exporter = InMemorySpanExporter()
         self._provider = TracerProvider(shutdown_on_exit=False)
         self._provider.add_span_processor(SimpleSpanProcessor(self.exporter))
+        if instrumented == "native":
+            options["telemetry"] = {"tracer_provider": self._provider}
+        self.app = FastAPI(default_response_class=PlainTextResponse, **options)
+        self.purposes = FastAPIPurposes(self.guard)
         if instrumented == "before":
             self._instrument()
         self.purposes.install(self.app)
@@ -51,7 +54,11 @@ class Service(Data):
         return TestClient(self.app).get(path, **options)
 
 
-@pytest.fixture(params=INSTRUMENTED)
+TRACES_ITSELF = "telemetry" in inspect.signature(FastAPI).parameters
+"""Whether this FastAPI may trace requests and the dependencies of their endpoints itself."""
+
+
+@pytest.fixture(params=[*INSTRUMENTED, *(["native"] if TRACES_ITSELF else [])])
 def service(request):
     """A service, whether or not it is instrumented."""
     return Service(request.param)
@@ -118,6 +125,30 @@ def test_the_nearest_declaration_wins(service):
     assert service.get("/outer").text == "not_granted hiring"
     assert service.get("/again/in/inner").text == "not_granted ads"
     assert seen == [("support",)]  # what depends on nothing yet is for the same
+
+
+def test_a_purpose_inside_never_stands_alone(service):
+    """The route's own must permit as well, whatever happens between dependency and endpoint."""
+
+    @service.app.get("/", dependencies=[service.declares("ads")])
+    async def endpoint():
+        with service.guard.purpose("support"):
+            return " ".join([service.reason(), *service.guard.purposes_in_force()])
+
+    assert service.get("/").text == "not_granted ads support"
+
+
+def test_an_app_without_the_adapter_is_told():
+    """A declaration alone has nothing to hold on to: no answer rather than a lost purpose."""
+    data = Data()
+    app = FastAPI()
+
+    @app.get("/", dependencies=[Depends(FastAPIPurposes(data.guard)("support"))])
+    async def endpoint():
+        return data.reason()
+
+    with pytest.raises(ScopeError, match=r"purposes\.install\(app\)"):
+        TestClient(app).get("/")
 
 
 def test_dependencies_see_the_purpose_too(service):
@@ -577,7 +608,7 @@ def test_several_guards():
     assert first.get("/").text == "granted not_granted"
 
 
-@pytest.mark.parametrize("side", ["before", "after"])
+@pytest.mark.parametrize("side", ["before", "after", *(["native"] if TRACES_ITSELF else [])])
 @pytest.mark.parametrize("middleware", [False, True])
 def test_spans_sit_inside_the_server_span(side, middleware):
     """And that span says what the request was for."""
@@ -597,7 +628,9 @@ def test_spans_sit_inside_the_server_span(side, middleware):
     spans = {span.name: span for span in service.exporter.get_finished_spans()}
     access, server = spans["access customer"], spans["GET /"]
     assert server.kind is SpanKind.SERVER
-    assert access.parent.span_id == server.context.span_id
+    inside = {span.context.span_id for span in spans.values()} if side == "native" else set()
+    assert access.parent.span_id in inside | {server.context.span_id}
+    assert access.context.trace_id == server.context.trace_id
     assert server.attributes["purposeguard.purpose"] == "support.inquiry"
 
 

@@ -7,6 +7,7 @@ import warnings
 import pytest
 from flask import Blueprint, Flask, Response, g, send_file, stream_with_context
 from flask.views import MethodView, View
+from opentelemetry.context import attach, get_current
 from opentelemetry.instrumentation.flask import FlaskInstrumentor
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
@@ -17,6 +18,14 @@ from integrations.web_kit import DATA, INSTRUMENTED, POLICY, TEXT, Data
 from purposeguard import AccessDeniedError, Guard, PolicyError, ScopeError, UnknownNameError
 from purposeguard.integrations.coverage import Declared
 from purposeguard.integrations.flask import FlaskPurposes, adapters
+
+
+@pytest.fixture(autouse=True)
+def same_context():
+    """Older instrumentations leave their span current after `stream_with_context`."""
+    before = get_current()
+    yield
+    attach(before)
 
 
 class Service(Data):
@@ -481,6 +490,27 @@ def test_spans_sit_inside_the_server_span(side):
     assert (access.name, server.kind) == ("access customer", SpanKind.SERVER)
     assert access.parent.span_id == server.context.span_id
     assert server.attributes["purposeguard.purpose"] == "support.inquiry"
+
+
+@pytest.mark.parametrize("side", ["before", "after"])
+def test_a_streamed_bodys_spans_are_in_the_requests_trace(side):
+    """Though the server span has ended by then, and none is current."""
+    service = Service(side)
+    guard = Guard(POLICY, tracer_provider=service._provider)
+    purposes = FlaskPurposes(guard, service.app)
+
+    @service.app.get("/")
+    @purposes("support")
+    def view():
+        def steps():
+            guard.check("customer", items=["name"])
+            yield ""
+
+        return steps()
+
+    service.get("/")
+    spans = {span.name: span for span in service.exporter.get_finished_spans()}
+    assert spans["access customer"].parent.span_id == spans["GET /"].context.span_id
 
 
 def test_requests_at_once_never_share_a_purpose(plain):

@@ -272,17 +272,20 @@ def test_a_copied_context_covers_nothing_once_the_access_has_ended(guard, run):
 
 def test_an_open_access_on_a_dead_chain_covers_nothing(guard, run):
     """Its purpose has ended before it has."""
-    purpose, access = guard.purpose("hiring.selection"), guard.access("candidate")
-    purpose.__enter__()
-    access.__enter__()
-    inside = get_current()
-    purpose.__exit__(None, None, None)
-    token = attach(inside)
-    with pytest.raises(AccessDeniedError) as caught:
-        run()
-    access.__exit__(None, None, None)
-    detach(token)
-    assert caught.value.decision.reason == "purpose_closed"
+
+    def closed():
+        purpose, access = guard.purpose("hiring.selection"), guard.access("candidate")
+        purpose.__enter__()
+        access.__enter__()
+        inside = get_current()
+        purpose.__exit__(None, None, None)
+        attach(inside)
+        with pytest.raises(AccessDeniedError) as caught:
+            run()
+        access.__exit__(None, None, None)
+        return caught.value.decision.reason
+
+    assert contextvars.copy_context().run(closed) == "purpose_closed"
 
 
 def test_a_check_covers_nothing(guard, run):
