@@ -15,6 +15,8 @@ from benchmarks.measuring import SIZES, Figure, Size
 from benchmarks.memory import memory
 from benchmarks.recording import recorded
 from benchmarks.reporting import reporting
+from benchmarks.serving import requests
+from benchmarks.sql import sql
 
 LIBRARIES = ("purposeguard", "opentelemetry-api", "opentelemetry-sdk", "pydantic", "PyYAML")
 
@@ -28,6 +30,8 @@ PARTS: dict[str, Callable[[Size], Iterator[Figure]]] = {
     "memory": memory,
     "recording": recorded,
     "reporting": reporting,
+    "sql": sql,
+    "requests": requests,
 }
 
 

@@ -80,16 +80,18 @@ class Timing(NamedTuple):
         return median(mine / its for mine, its in zip(self.rounds, base.rounds, strict=True))
 
 
-def interleaved(cases: Sequence[Case], size: Size) -> list[Timing]:
+def interleaved(
+    cases: Sequence[Case], size: Size, clock: Callable[[], int] = thread_time_ns
+) -> list[Timing]:
     """Time the cases in turn, round after round: A B C A B C.
 
-    What is timed is this thread's processor time, so that a neighbour on the machine disturbs
-    little. The cyclic garbage collector stays on.
+    What is timed is this thread's processor time, or that of `clock`, so that a neighbour on the
+    machine disturbs little. The cyclic garbage collector stays on.
     """
-    counts = [_count_for(case, size.milliseconds) for case in cases]
+    counts = [_count_for(case, size.milliseconds, clock) for case in cases]
     rounds = [
         [
-            case.context.run(_timed, case.call, count) / count / case.steps / 1000
+            case.context.run(_timed, case.call, count, clock) / count / case.steps / 1000
             for case, count in zip(cases, counts, strict=True)
         ]
         for _ in range(size.rounds)
@@ -105,17 +107,18 @@ def figures(cases: Sequence[Case], size: Size) -> Iterable[Figure]:
         yield Figure(case.what, timing.microseconds, "µs", ratio, case.budget, case.at_most)
 
 
-def _count_for(case: Case, milliseconds: float) -> int:
+def _count_for(case: Case, milliseconds: float, clock: Callable[[], int]) -> int:
     """How many calls of a case take about that long. Calling them warms every cache, too."""
     count = 1
-    while (spent := case.context.run(_timed, case.call, count)) < milliseconds * 250_000:
+    least = milliseconds * 250_000
+    while (spent := case.context.run(_timed, case.call, count, clock)) < least:
         count *= 2
     return max(1, round(count * milliseconds * 1_000_000 / spent))
 
 
-def _timed(call: Callable[[], object], count: int) -> int:
+def _timed(call: Callable[[], object], count: int, clock: Callable[[], int]) -> int:
     times = range(count)
-    start = thread_time_ns()
+    start = clock()
     for _ in times:
         call()
-    return thread_time_ns() - start
+    return clock() - start

@@ -21,6 +21,8 @@ ROOT = Path(__file__).parent.parent
         ("memory", ["10", "10"]),
         ("recording", ["3", "5", "7", "7"]),
         ("reporting", []),
+        ("requests", []),
+        ("sql", ["12", "12", "12"]),
     ],
 )
 def test_every_benchmark_runs(part, budgets):

@@ -12,11 +12,12 @@ from pathlib import Path
 from hr_service import create_app
 from hr_service.guard import guard
 from showing import Screen
-from watching import Watcher, send, serve, verified
+from watching import Watcher, Worker, send, serve, verified
 
 PERMITTED = {
     "Recruiting": [
         ("GET", "/jobs/1/shortlist", "the most experienced applicants"),
+        ("GET", "/jobs/1/applicants.csv", "all of them, a file row by row"),
         ("POST", "/jobs/1/second-opinion", "applicants to a group company"),
         ("POST", "/candidates/2/invitation", "invite one to an interview"),
         ("POST", "/candidates/openings", "tell candidates of openings"),
@@ -26,10 +27,9 @@ PERMITTED = {
         ("GET", "/inquiries/1", "who asks, and what"),
         ("GET", "/admins/1/recommendations", "recommend by what is not used"),
     ],
-    "Events, marketing, reception": [
+    "Events, reception": [
         ("GET", "/events/1/participants", "the list for the door"),
         ("GET", "/events/1/interests", "same rows, and what they did"),
-        ("POST", "/newsletter", "the newsletter to customers"),
         ("GET", "/visitors", "who is to be let in"),
     ],
     "Consent and mandates": [
@@ -63,6 +63,12 @@ REFUSED = {
         ("GET", "/reports/everybody", "a view that names no purpose"),
     ],
 }
+JOBS = {
+    "Handed to a worker, a process of its own": [
+        ("POST", "/newsletter", "the newsletter to customers"),
+        ("POST", "/reports/reminder", "a view that names no purpose"),
+    ],
+}
 
 
 def main() -> int:
@@ -77,13 +83,19 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         database, ledger = Path(folder) / "hr.sqlite", Path(folder) / "ledger"
         app = create_app(database, mode=given.mode, ledger=ledger)
-        with closing(app.extensions["subjects"]), serve(app, given.port) as url:
+        worker = Worker(database, given.mode, ledger)
+        with worker, closing(app.extensions["subjects"]), serve(app, given.port) as url:
             screen.start(guard.health(), url, watcher.take())
             for section, requests in (PERMITTED | REFUSED).items():
                 screen.section(section)
                 for method, path, story in requests:
                     answer = send(method, url + path)
                     screen.request(method, path, story, answer, watcher.take())
+            for section, requests in JOBS.items():
+                screen.section(section)
+                for method, path, story in requests:
+                    answer = send(method, url + path)
+                    screen.job(method, path, story, answer, worker.done(url, answer))
         screen.section("The ledger, by `purposeguard ledger verify`")
         screen.command(verified(ledger))
     screen.summary()

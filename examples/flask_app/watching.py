@@ -1,16 +1,19 @@
 """The demo's plumbing: a real server, real requests, and an eye on spans and log events."""
 
+import csv
 import json
 import logging
+import os
 import subprocess
 import sys
 import threading
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 from flask import Flask
 from opentelemetry import trace
@@ -18,6 +21,8 @@ from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from werkzeug.serving import make_server
+
+from hr_service.guard import SUBJECT_KEY, TASK_KEY
 
 
 @contextmanager
@@ -57,12 +62,70 @@ def send(method: str, url: str) -> Answer:
     request = urllib.request.Request(url, method=method)  # noqa: S310 - an http address of ours
     try:
         with opener.open(request, timeout=30) as response:
-            return Answer(response.status, json.load(response))
+            text = response.read().decode()
+            is_json = response.headers.get_content_type().endswith("json")
+            body = json.loads(text) if is_json else list(csv.DictReader(text.splitlines()))
+            return Answer(response.status, body)
     except urllib.error.HTTPError as error:
         with error:
             text = error.read()
         is_json = error.headers.get_content_type().endswith("json")
         return Answer(error.code, json.loads(text) if is_json else None)
+
+
+class Job(NamedTuple):
+    """What came of a background job: how it ended, and the ledger's record of its access."""
+
+    told: dict[str, Any]
+    record: dict[str, Any]
+
+
+class Worker:
+    """A Celery worker in a process of its own, for as long as the block runs."""
+
+    def __init__(self, database: Path, mode: str, ledger: Path) -> None:
+        self._ledger = ledger
+        self._log = database.with_suffix(".log")
+        self._environment = {
+            **os.environ,
+            "HR_DATABASE": str(database),
+            "HR_LEDGER": str(ledger),
+            "HR_TASK_KEY": TASK_KEY.decode(),
+            "PURPOSEGUARD_MODE": mode,
+            "PURPOSEGUARD_SUBJECT_KEY": SUBJECT_KEY.decode(),
+        }
+
+    def __enter__(self) -> Self:
+        here = str(Path(__file__).parent)
+        options = ["--workdir", here, "--app", "hr_service.worker", "worker", "--pool", "solo"]
+        with self._log.open("w") as log:
+            self._process = subprocess.Popen(  # noqa: S603 - a command of ours
+                [sys.executable, "-m", "celery", *options],
+                env=self._environment,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+            )
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.terminate()
+        self._process.wait()
+
+    def done(self, url: str, handed: Answer) -> Job:
+        """Wait for a job that was handed over, and return what came of it."""
+        asked = f"{url}/mailings/{handed.body['mailing']}"
+        end = time.monotonic() + 60
+        while (told := send("GET", asked).body)["state"] not in ("SUCCESS", "FAILURE"):
+            if self._process.poll() is not None or time.monotonic() > end:
+                raise RuntimeError(f"the worker does not work: {self._log.read_text()}")
+            time.sleep(0.1)
+        return Job(told, self._newest())
+
+    def _newest(self) -> dict[str, Any]:
+        lines = "".join(file.read_text() for file in self._ledger.glob("*.jsonl")).splitlines()
+        accesses = [line for line in map(json.loads, lines) if line["kind"] == "access"]
+        newest: dict[str, Any] = max(accesses, key=lambda access: access["time"])
+        return newest
 
 
 class Seen(NamedTuple):

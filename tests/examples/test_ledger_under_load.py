@@ -1,4 +1,4 @@
-"""The example under a prefork server: every access of every worker is in the ledger."""
+"""The Flask example under a prefork server: right answers, and every access in the ledger."""
 
 import http.client
 import json
@@ -10,28 +10,36 @@ import sys
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
 from effort import effort
+from examples.load_kit import CONNECTIONS, hammer, require_locust
 from purposeguard.evidence.ledger.verify import keys_by_id, verify
 
 pytest.importorskip("gunicorn", reason="the load test needs gunicorn")
+pytest.importorskip("celery", reason="the example has a worker: install the extra `example`")
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "flask_app"
 REQUESTS = effort(200, 1000, 10_000)
 WORKERS = 4
 KEY = "a key of the tests, no secret"
-PATHS = [
-    ("GET", "/jobs/1/shortlist", 200),
-    ("GET", "/events/1/participants", 200),
-    ("GET", "/visitors", 200),
-    ("POST", "/events/1/co-host", 200),
-    ("GET", "/customers/2/payslips", 403),
-    ("GET", "/reports/pay-trends", 403),
-    ("GET", "/reports/everybody", 403),
+ASKED = [
+    ("GET", "/jobs/1/shortlist", 200, ["recruitment.selection"]),
+    ("GET", "/jobs/1/applicants.csv", 200, ["recruitment.selection"]),
+    ("GET", "/events/1/participants", 200, ["events.operation"]),
+    ("GET", "/events/1/interests", 200, ["analytics.customer_needs"]),
+    ("GET", "/visitors", 200, ["security.office_access"]),
+    ("POST", "/events/1/co-host", 200, ["events.operation"]),
+    ("POST", "/reports/newsletter-to-candidates", 403, ["marketing.information"]),
+    ("GET", "/customers/2/payslips", 403, ["entrusted.service_delivery"]),
+    ("GET", "/reports/pay-trends", 403, ["analytics.service_improvement"]),
+    ("GET", "/reports/everybody", 403, []),
 ]
+"""Method, path, status, and the purposes of the accesses."""
 
 
 @pytest.fixture
@@ -41,9 +49,10 @@ def served(request, tmp_path):
         **os.environ,
         "HR_DATABASE": str(tmp_path / "hr.sqlite"),
         "HR_LEDGER": str(tmp_path / "ledger"),
+        "HR_TASK_KEY": "5a" * 32,
         "PURPOSEGUARD_LEDGER_KEY": KEY,
         "PURPOSEGUARD_SUBJECT_KEY": "5a" * 32,
-        "PYTHONPATH": str(EXAMPLE),
+        "PYTHONPATH": os.pathsep.join(filter(None, [str(EXAMPLE), os.environ.get("PYTHONPATH")])),
     }
     make = "from hr_service import create_app; create_app()"
     subprocess.run([sys.executable, "-c", make], env=environment, check=True)
@@ -69,51 +78,88 @@ def _port(log):
 
 
 def ask(port, method, path):
-    """Send one request and return the status."""
+    """Send one request, and return status and body."""
     for _ in range(200):
-        try:
-            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
-            connection.request(method, path)
-            return connection.getresponse().status
-        except ConnectionRefusedError:
-            time.sleep(0.05)
-        finally:
-            connection.close()
+        with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=60)) as connection:
+            try:
+                connection.request(method, path)
+                answer = connection.getresponse()
+                return answer.status, answer.read().decode()
+            except ConnectionRefusedError:
+                time.sleep(0.05)
     raise AssertionError("the server does not answer")
 
 
-@pytest.mark.timeout(600)
-@pytest.mark.parametrize("served", [(), ("--preload",)], ids=["forked", "preload"], indirect=True)
-def test_records_equal_accesses(served):
-    """As many records as the requests made accesses, and every segment verifies."""
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize(
+    "served",
+    [(), ("--preload",), ("--worker-class", "gthread", "--threads", str(CONNECTIONS // WORKERS))],
+    ids=["forked", "preload", "threads"],
+    indirect=True,
+)
+def test_every_answer_is_right_and_every_access_recorded(served, tmp_path):
+    """64 connections under mixed purposes: the ledger has what each request alone would leave."""
+    require_locust()
     port, ledger = served
-    alone = Counter()
-    for method, path, status in PATHS:  # how many accesses each makes: one request of each, first
+    alone, plan = {}, []
+    for method, path, status, purposes in ASKED:
         before = _accesses(ledger)
-        assert ask(port, method, path) == status
-        alone[path] = _accesses(ledger) - before
-    assert all(alone.values())
-    asked = []
-    end = time.monotonic() + 120
-    # A worker that is up first may answer all of them before the others are.
-    while not asked or (len(list(ledger.glob("*.jsonl"))) < 2 and time.monotonic() < end):
-        several = [PATHS[number % len(PATHS)] for number in range(REQUESTS)]
-        with ThreadPoolExecutor(16) as pool:
-            statuses = list(pool.map(lambda each: ask(port, *each[:2]), several))
-        assert statuses == [status for _, _, status in several]
-        asked += several
-    expected = sum(alone.values()) + sum(alone[path] for _, path, _ in asked)
-    assert _accesses(ledger) == expected
+        answered, body = ask(port, method, path)
+        alone[f"{method} {path}"] = left = _accesses(ledger) - before
+        assert (answered, {each.purposes for each in left}) == (status, {tuple(purposes)})
+        plan.append((method, path, status, body))
+    _wait_for_workers(port, ledger)
+    before = _accesses(ledger)
+    asked = hammer(f"http://127.0.0.1:{port}", plan, REQUESTS, tmp_path)
+    assert asked.total() == REQUESTS
+    expected = Counter()
+    for name, times in asked.items():
+        expected.update({each: count * times for each, count in alone[name].items()})
+    assert _accesses(ledger) - before == expected
+    assert (before + expected).total() == _accesses(ledger).total()
     verdict = verify(ledger, keys_by_id([KEY.encode()]))
     assert not verdict.problems
-    assert (verdict.records, verdict.lost, verdict.refused) == (expected, 0, 0)
+    assert (verdict.records, verdict.lost, verdict.refused) == (
+        (before + expected).total(),
+        0,
+        0,
+    )
     assert verdict.segments >= 2  # how many of the workers get requests is up to the kernel
 
 
+def _wait_for_workers(port, ledger):
+    """Ask until several have answered: the one that is up first may have to do it all."""
+    end = time.monotonic() + 120
+    with ThreadPoolExecutor(16) as pool:
+        while len(list(ledger.glob("*.jsonl"))) < 2 and time.monotonic() < end:
+            list(pool.map(lambda _: ask(port, "GET", "/visitors"), range(64)))
+
+
+class Access(NamedTuple):
+    """What a record says of an access, but for when and where."""
+
+    function: str
+    purposes: tuple
+    reason: str
+    subjects: tuple
+    customers: tuple
+
+
 def _accesses(ledger):
-    """Count the accesses by reading the files, apart from the library."""
-    return sum(
-        json.loads(line)["kind"] == "access"
+    """Count the accesses of each kind by reading the files, apart from the library."""
+    lines = [
+        json.loads(line)
         for path in ledger.glob("*.jsonl")
         for line in path.read_bytes().splitlines()
+    ]
+    return Counter(
+        Access(
+            line["function"],
+            tuple(line.get("purposes", ())),
+            line["reason"],
+            tuple(line.get("subjects", ())),
+            tuple(line.get("customers", ())),
+        )
+        for line in lines
+        if line["kind"] == "access"
     )

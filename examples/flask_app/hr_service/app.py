@@ -4,18 +4,12 @@ import os
 from pathlib import Path
 
 from flask import Flask
-from purposeguard import (
-    AccessDeniedError,
-    Ledger,
-    LedgerError,
-    SubjectStoreError,
-    bundled_policy,
-)
+from purposeguard import Ledger, SubjectStoreError, bundled_policy
 from purposeguard.subjects.sql import SqlSubjects
 
-from hr_service import database, subjects, telemetry
-from hr_service.guard import SUBJECT_KEY, guard
-from hr_service.problems import access_denied, not_now, not_recorded
+from hr_service import background, database, subjects, telemetry
+from hr_service.guard import SUBJECT_KEY, guard, purposes
+from hr_service.problems import not_now
 from hr_service.routes import (
     customers,
     events,
@@ -35,9 +29,10 @@ def create_app(
 ) -> Flask:
     """Return the service over the SQLite file `path`, which is made and seeded where it is missing.
 
-    What is on record about people is in a file of its own beside it. `ledger` is the directory that
-    accesses are recorded in. Left out, they come from HR_DATABASE (default `hr.sqlite`), HR_MODE
-    (default `enforce`) and HR_LEDGER (default: no ledger).
+    What is on record about people is in a file of its own beside it, and so is the queue of
+    background jobs. `ledger` is the directory that accesses are recorded in. Left out, they come
+    from HR_DATABASE (default `hr.sqlite`), PURPOSEGUARD_MODE (default `enforce`) and HR_LEDGER
+    (default: no ledger).
     """
     file = Path(path or os.environ.get("HR_DATABASE", "hr.sqlite")).absolute()
     directory = ledger or os.environ.get("HR_LEDGER")
@@ -47,7 +42,7 @@ def create_app(
     # is told what policy is in force.
     guard.load(
         policy,
-        mode=mode or os.environ.get("HR_MODE", "enforce"),
+        mode=mode or os.environ.get("PURPOSEGUARD_MODE", "enforce"),
         ledger=Ledger(directory) if directory else None,
         subjects=store,
     )
@@ -57,9 +52,9 @@ def create_app(
     if database.open_for(app, file):
         subjects.seed(store)
     subjects.open_for(app, policy, store)
+    background.open_for(app, file.with_suffix(".queue"))
     telemetry.trace_requests(app)
-    app.register_error_handler(AccessDeniedError, access_denied)
-    app.register_error_handler(LedgerError, not_recorded)
+    purposes.init_app(app)
     app.register_error_handler(SubjectStoreError, not_now)
     for area in AREAS:
         app.register_blueprint(area.blueprint)

@@ -1,6 +1,7 @@
 """The database: SQLite, with a connection for each request."""
 
 import sqlite3
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -31,7 +32,13 @@ def open_for(app: Flask, path: Path) -> bool:
 
 def rows(query: str, *values: object) -> list[Row]:
     """Return what a query finds."""
-    return [dict(row) for row in _connection().execute(query, values)]
+    return list(each_row(query, *values))
+
+
+def each_row(query: str, *values: object) -> Iterator[Row]:
+    """Yield what a query finds, row by row."""
+    for row in _connection().execute(query, values):
+        yield dict(row)
 
 
 def execute(statement: str, *values: object) -> int:

@@ -1,6 +1,8 @@
 """Candidates."""
 
-from hr_service.database import Row, rows
+from collections.abc import Iterator
+
+from hr_service.database import Row, each_row, rows
 from hr_service.guard import guard
 
 
@@ -8,6 +10,12 @@ from hr_service.guard import guard
 def applicants(job_id: int) -> list[Row]:
     """Return who applies for a job, and what they have done so far."""
     return rows("SELECT id, name, work_history FROM candidates WHERE job_id = ?", job_id)
+
+
+@guard.access("candidate", items=["name", "work_history"])
+def each_applicant(job_id: int) -> Iterator[Row]:
+    """Yield the same, one by one: one access, however many there are."""
+    yield from each_row("SELECT id, name, work_history FROM candidates WHERE job_id = ?", job_id)
 
 
 @guard.access("candidate", items=["name", "work_history"], recipient="group_company")

@@ -1,5 +1,4 @@
-"""HTTP: each view begins a chain of purposes of its own, `root=True`.
+"""HTTP: each blueprint says what its views are for, and a view may say it for itself.
 
-The view names its area, the service behind it the exact purpose within. The guard stands below the
-route, so that Flask registers the guarded function.
+They name their area, the service behind them the exact purpose within.
 """

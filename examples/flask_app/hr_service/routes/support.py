@@ -3,21 +3,21 @@
 from flask import Blueprint
 
 from hr_service.database import Row
-from hr_service.guard import guard
+from hr_service.guard import purposes
 from hr_service.services import support
 
 blueprint = Blueprint("support", __name__)
+purposes.default(blueprint, "support")
 
 
 @blueprint.get("/inquiries/<int:inquiry_id>")
-@guard.purpose("support", root=True)
 def inquiry(inquiry_id: int) -> list[Row]:
     """Show an inquiry and who asks."""
     return support.inquiry(inquiry_id)
 
 
 @blueprint.get("/admins/<int:admin_id>/recommendations")
-@guard.purpose("personalization", root=True)
+@purposes("personalization")
 def recommendations(admin_id: int) -> list[Row]:
     """Show what an administrator may find useful."""
     return support.recommendations(admin_id)

@@ -6,12 +6,11 @@ from hr_service.outbox import send
 from hr_service.repositories import customer_admins
 
 
-@guard.purpose("marketing.information")
-def newsletter() -> Row:
-    """Send the newsletter to the administrators of customers."""
+def mail_admins(text: str) -> Row:
+    """Send a text to the administrators of customers. Whoever asks for it says why."""
     found = customer_admins.addresses()
     for admin in found:
-        send(admin["contact"], f"Dear {admin['name']}, here is our news.")
+        send(admin["contact"], f"Dear {admin['name']}, {text}")
     return {"sent": len(found)}
 
 

@@ -1,0 +1,1 @@
+"""What the demos of both example apps have in common: no part of either service."""
