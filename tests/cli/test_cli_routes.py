@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from cli.command_line import CLEAN, refused, run
+from cli.command_line import CLEAN, refused, run, spawn
 
 FLASK = """\
 from flask import Blueprint, Flask
@@ -178,9 +178,10 @@ def test_a_fastapi_app_as_json(module):
 def test_a_celery_app(module):
     """Its tasks; Celery's own are left out."""
     name = module(CELERY)
-    result = run("routes", f"{name}:app")
-    assert result.status == 0
-    assert [line.split() for line in result.lines[1:]] == [
+    # In a process of its own: whatever is imported may have a `shared_task`, which every app has.
+    done = spawn("routes", f"{name}:app")
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert [line.split() for line in done.stdout.decode().splitlines()[1:]] == [
         [f"{name}.count", "recruitment.statistics", "task", f"{name}.count"],
         [f"{name}.none", "none", f"{name}.none"],
         ["2", "routes", "or", "tasks,", "1", "without", "a", "purpose"],

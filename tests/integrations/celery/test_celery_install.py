@@ -218,7 +218,8 @@ def test_tasks_and_their_purposes_are_listed(small):
     adapter.check()
     declared = adapter.declared()
     place = f"{__name__}.test_tasks_and_their_purposes_are_listed.<locals>."
-    assert [each for each in declared if not each.own] == [
+    # Whatever is imported may have a `shared_task`, which every app of the process has.
+    assert [each for each in declared if each.function.startswith(__name__)] == [
         Declared("a.own", f"{place}own", "hiring.selection", "task"),
         Declared("b.root", f"{place}root", "support", "task"),
         Declared("c.none", f"{place}none", None),
