@@ -13,9 +13,9 @@ from benchmarks.decisions import decisions
 from benchmarks.importing import importing
 from benchmarks.measuring import SIZES, Figure, Size
 from benchmarks.memory import memory
+from benchmarks.overhead import requests
 from benchmarks.recording import recorded
 from benchmarks.reporting import reporting
-from benchmarks.serving import requests
 from benchmarks.sql import sql
 
 LIBRARIES = ("purposeguard", "opentelemetry-api", "opentelemetry-sdk", "pydantic", "PyYAML")
