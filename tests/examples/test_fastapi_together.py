@@ -195,15 +195,17 @@ def test_an_error_is_not_told_in_the_span(monkeypatch):
 def test_workers_that_start_at_once_make_the_files_once(tmp_path):
     """The first one makes and seeds them, the others wait."""
     together = threading.Barrier(4, timeout=60)
+    apps = [create_app(tmp_path / "hr.sqlite") for _ in range(4)]
+    for app in apps:
+        app.openapi()  # FastAPI builds its routes late, and hides a warning for the whole process
 
-    def start(_):
-        app = create_app(tmp_path / "hr.sqlite")
+    def start(app):
         together.wait()
         with TestClient(app):
             return len(app.state.subjects.store.requests_open())
 
     with ThreadPoolExecutor(4) as pool:
-        assert list(pool.map(start, range(4))) == [1] * 4
+        assert list(pool.map(start, apps)) == [1] * 4
     with closing(sqlite3.connect(tmp_path / "hr.sqlite")) as connection:
         assert connection.execute("SELECT count(*) FROM candidates").fetchone() == (6,)
 
