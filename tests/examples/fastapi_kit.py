@@ -167,9 +167,13 @@ def environment(**more):
 def address(log, server, workers=1):
     """Return where uvicorn listens, as soon as all of its workers have started."""
     end = time.monotonic() + 60
-    while (told := log.read_text()).count("Application startup complete") < workers:
+    while True:
+        told = log.read_text()
+        found = re.search(r"running on (http://\S+) ", told)
+        if found and told.count("Application startup complete") >= workers:
+            break
         assert server.poll() is None, told
         assert time.monotonic() < end, told
         time.sleep(0.05)
     assert "Traceback" not in told, told
-    return re.search(r"running on (http://\S+)", told)[1]
+    return found[1]

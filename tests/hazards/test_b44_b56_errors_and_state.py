@@ -653,6 +653,8 @@ def test_b55_no_policy_yet_denies_everything(tmp_path):
 # B56
 
 
+# Whatever the collector happens to call that deep fails as well.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_b56_an_outlet_that_reads_guarded_data_ends_and_is_enforced():
     """What an outlet reads is judged like anything else; its recursion ends as a counted fault."""
     guard = new_guard()
