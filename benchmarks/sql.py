@@ -69,6 +69,9 @@ def sql(size: Size) -> Iterator[Figure]:
     for case in reversed(cases[1:-1]):
         case.context.run(_warm, case, 60 * size.rounds)
     timings = interleaved(cases, size)
+    for each in (plain, heard, checked):
+        each.close()
+        each.engine.dispose()
     base = timings[0]
     for case, timing in zip(cases, timings, strict=True):
         yield Figure(case.what, timing.microseconds, "µs", timing.over(base))
