@@ -17,7 +17,7 @@ def instrumentor_of(kind):
     """Return the instrumentor of a client, or skip where this version has none for it."""
     if kind is CLIENTS["requests"]:
         return RequestsInstrumentor()
-    name = kind.library.__name__.upper() + "ClientInstrumentor"
+    name = kind.theirs.__name__.upper() + "ClientInstrumentor"
     if not hasattr(instrumentations, name):
         pytest.skip("this version has no instrumentor for httpx2")
     return getattr(instrumentations, name)()

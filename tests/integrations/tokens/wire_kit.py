@@ -144,13 +144,13 @@ def _any_certificate():
 class Httpx:
     """httpx, or its fork: clients that send through the purpose transport, or through none."""
 
-    def __init__(self, library, ours):
-        self.library, self.ours = library, ours
-        self.error = library.ConnectError
+    def __init__(self, theirs, ours):
+        self.theirs, self.ours = theirs, ours
+        self.error = theirs.ConnectError
 
     def transport(self, proxy=None):
         """Return what sends in the end."""
-        return self.library.HTTPTransport(proxy=proxy, verify=_any_certificate())
+        return self.theirs.HTTPTransport(proxy=proxy, verify=_any_certificate())
 
     @contextmanager
     def client(self, outgoing=None, proxy=None, **given):
@@ -158,7 +158,7 @@ class Httpx:
         transport = self.transport(proxy)
         if outgoing is not None:
             transport = self.ours.PurposeTransport(outgoing, transport)
-        with self.library.Client(transport=transport, **given) as client:
+        with self.theirs.Client(transport=transport, **given) as client:
             yield client
 
     def send(self, client, url, method="GET", **given):
@@ -171,7 +171,7 @@ class AsyncHttpx(Httpx):
 
     def transport(self, proxy=None):
         """Return what sends in the end."""
-        return self.library.AsyncHTTPTransport(proxy=proxy, verify=_any_certificate())
+        return self.theirs.AsyncHTTPTransport(proxy=proxy, verify=_any_certificate())
 
     @contextmanager
     def client(self, outgoing=None, proxy=None, **given):
@@ -181,7 +181,7 @@ class AsyncHttpx(Httpx):
             transport = self.transport(proxy)
             if outgoing is not None:
                 transport = self.ours.AsyncPurposeTransport(outgoing, transport)
-            return self.library.AsyncClient(transport=transport, **given)
+            return self.theirs.AsyncClient(transport=transport, **given)
 
         yield opened
 
