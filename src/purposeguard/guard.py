@@ -27,9 +27,9 @@ from purposeguard.grounds import GroundScope, stated
 from purposeguard.hub import Hub
 from purposeguard.identities import Actor
 from purposeguard.locks import Lock
-from purposeguard.points import Names, State, evidence_now, read_names, readable
+from purposeguard.points import Names, State, read_names, readable
 from purposeguard.policy.access import Access
-from purposeguard.policy.decide import Decision, decide
+from purposeguard.policy.decide import Decision
 from purposeguard.policy.matrix import Policy
 from purposeguard.policy.modes import BadMode, Modes, parse_modes
 from purposeguard.policy.names import exact
@@ -273,20 +273,8 @@ class Guard:
 
         Empty where nothing is granted or declared. Items that need evidence are left out.
         """
-        policy = self._hub.state.policy
-        name = exact(category) or ""
-        if policy is None or name not in policy.rows:
-            return ()
         signature = current_chain(self._hub.key).in_force()
-        purposes, closed = signature.purposes, signature.closed
-        evidence = evidence_now()
-        return tuple(
-            item
-            for item in policy.rows[name].items
-            if decide(
-                policy, Access(name, purposes=purposes, closed=closed, items=(item,)), evidence
-            )
-        )
+        return self._hub.state.granted_items(exact(category) or "", signature)
 
     def carry(self, work: Work) -> Work:
         """Hand the purposes in force over to work that runs elsewhere or later.

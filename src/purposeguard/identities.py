@@ -138,10 +138,12 @@ class Identities:
         """Yield the decision on each access, with all the people they name looked up at once."""
         named = [self._pairs_of(access) for access in accesses]
         everybody = {pair for pairs in named if pairs for pair in pairs}
-        known: Mapping[Pair, Known] = {}
-        if state.look_up is not None and everybody:
+        known: dict[Pair, Known] = {}
+        if state.look_up is not None:
+            remembered = ((pair, state.look_up.remembered(pair)) for pair in everybody)
+            known = {pair: each for pair, each in remembered if each is not None}
             try:
-                known = state.look_up.find(everybody)
+                known |= state.look_up.find(everybody - known.keys())
             except UnavailableError:
                 self._faults.add("subjects")
         for access, pairs in zip(accesses, named, strict=True):

@@ -49,6 +49,10 @@ class State:
     """Where people are looked up, or None where nothing knows about them."""
     purposes: Mapping[str, object] = field(init=False, repr=False)
     """The purposes that the policy declares."""
+    granted: dict[tuple[str, Signature], tuple[str, ...]] = field(
+        init=False, repr=False, default_factory=dict
+    )
+    """The items of a category that may be seen under a signature, as far as they were asked for."""
 
     def __post_init__(self) -> None:
         """Look the purposes up once."""
@@ -57,6 +61,21 @@ class State:
     def knows(self, purpose: str) -> bool:
         """Whether the policy in force declares this purpose."""
         return purpose in self.purposes
+
+    def granted_items(self, category: str, signature: Signature) -> tuple[str, ...]:
+        """Return the items of a category that may be seen without evidence, in policy order."""
+        policy = self.policy
+        if policy is None or category not in policy.rows:
+            return ()
+        found = self.granted.get((category, signature))
+        if found is None:
+            access = Access(category, purposes=signature.purposes, closed=signature.closed)
+            items = policy.rows[category].items
+            each = {item: replace(access, items=(item,)) for item in items}
+            found = tuple(item for item in items if decide(policy, each[item], evidence_now()))
+            if not signature.transient and len(self.granted) < _CACHE_LIMIT:
+                self.granted[category, signature] = found
+        return found
 
 
 class Site(NamedTuple):

@@ -698,6 +698,21 @@ def test_permitted_subjects_are_found_in_one_look_up(guard, store):
     assert Guard(SMARTHR).permitted_subjects(plain, people) == people
 
 
+def test_the_pure_question_remembers_as_accesses_do(guard, store):
+    """Who has not agreed as well as who has; only who is new is looked up."""
+    store.cache_seconds = 60.0
+    store.put(AGREED, 7)
+    asked = Access("event_participant", purposes=(PURPOSE,), recipient="co_host", items=("name",))
+    assert guard.permitted_subjects(asked, [7, 8]) == [7]
+    assert guard.permitted_subjects(asked, [8, 7]) == [7]
+    assert [len(people) for people in store.calls] == [2]
+    store.put(AGREED, 9)
+    assert guard.permitted_subjects(asked, [7, 8, 9]) == [7, 9]
+    assert [len(people) for people in store.calls] == [2, 1]
+    assert guard.decide(replace(asked, subject=9))
+    assert len(store.calls) == 2
+
+
 def test_mandates_contracts_and_collection(guard, store):
     """H2(ii)a: under that customer's mandate only."""
     entrusted = {
