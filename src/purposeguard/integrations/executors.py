@@ -14,8 +14,8 @@ class CarryingExecutor(ThreadPoolExecutor):
     """A `ThreadPoolExecutor` whose work runs for the purposes in force where it was submitted.
 
     `options` are a `ThreadPoolExecutor`'s. Also for `loop.run_in_executor` and, as a loop's default
-    executor, for all that goes there. Submitting from a dead chain raises ScopeError, as
-    `guard.carry` does.
+    executor, for all that goes there: so what is submitted from a dead chain runs as well, and an
+    access in it is a gap.
     """
 
     def __init__(self, guard: Guard, *args: Any, **options: Any) -> None:
@@ -24,4 +24,5 @@ class CarryingExecutor(ThreadPoolExecutor):
 
     def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> "Future[T]":
         """Hand work over, with the purposes in force here."""
-        return super().submit(self._guard.carry(fn), *args, **kwargs)
+        dead = self._guard.purposes_in_force() is None
+        return super().submit(fn if dead else self._guard.carry(fn), *args, **kwargs)

@@ -50,6 +50,8 @@ class PurposeAdapter(BaseAdapter):
             error.request = request
             raise
         response.request = request
+        # What answers a challenge sends through it.
+        response.connection = self  # type: ignore[assignment]
         return response
 
     def close(self) -> None:

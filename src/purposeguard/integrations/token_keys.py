@@ -17,7 +17,11 @@ except ImportError:
 from purposeguard.exceptions import UnknownNameError
 
 GivenKey = Mapping[str, Any] | str | bytes | Key
-"""A JWK as a mapping or text, PEM, a shared secret as bytes, or a key of joserfc."""
+"""A JWK as a mapping or text, PEM, a shared secret as bytes, or a key of joserfc.
+
+Any bytes that are no key in writing are a secret: the 32 raw bytes of a public key as well, which
+nothing can tell from one.
+"""
 
 GivenKeys = GivenKey | Sequence[GivenKey]
 """One key, a JWK Set, or a list of keys."""
@@ -35,6 +39,7 @@ _ALSO_CALLED = {"EdDSA": "Ed25519"}
 
 _PUBLIC = {"OKP": ("kty", "crv", "x"), "EC": ("kty", "crv", "x", "y"), "oct": ("kty", "k")}
 _PRIVATE = "d"
+_URLSAFE = str.maketrans("+/", "-_")
 
 _MIN_SECRET = 32
 """Bytes; RFC 7518, section 3.2 asks for as many as the hash has."""
@@ -136,7 +141,7 @@ def _serves(jwk: Mapping[str, Any], operation: str) -> bool:
 
 def _read(given: object, place: str, operation: str) -> TokenKey:
     given = _parsed(given)
-    if isinstance(given, bytes) and b"-----BEGIN " not in given:
+    if isinstance(given, bytes) and not _is_written(given):
         encoded = base64.urlsafe_b64encode(given).rstrip(b"=")
         given = {"kty": "oct", "k": encoded.decode()}
     elif isinstance(given, str | bytes):
@@ -174,13 +179,32 @@ def _parsed(given: object) -> object:
             return found
     except (ValueError, RecursionError):
         pass  # it may be PEM or DER
+    imported = _imported(given)
+    return given if imported is None else imported
+
+
+def _imported(given: str | bytes) -> dict[str, Any] | None:
     for kind in (OKPKey, ECKey, RSAKey):
         try:
             key = kind.import_key(given)
             return key.as_dict(private=key.is_private)
         except Exception:  # noqa: BLE001, S112 - perhaps it is of the next kind
             continue
-    return given
+    return None
+
+
+def _is_written(given: bytes) -> bool:
+    """Whether bytes that can't be read are a key in writing all the same, and so no secret."""
+    if b"-----BEGIN " in given:
+        return True
+    try:
+        text = given.decode().strip()
+        if text.startswith(("{", "[")):
+            return True
+        der = base64.urlsafe_b64decode(text.translate(_URLSAFE) + "==")
+    except ValueError:  # neither text nor base64
+        return False
+    return _imported(der) is not None
 
 
 def _id(jwk: Mapping[str, Any], key: Key, place: str) -> str:

@@ -91,7 +91,7 @@ class TokenIssuer:
 
         `seconds` is how long it lives, where that differs. None where there is nothing to tell, or
         not all of it can be told: nothing is declared, the chain is dead, or it holds more than 16
-        purposes or one that is no key. The other service then knows of no purpose: a gap.
+        purposes or one that is no key. The other service then judges by what it declares itself.
         """
         lives = self._seconds if seconds is None else _whole(seconds, "seconds", 1)
         audience = service_name(audience, "audience")

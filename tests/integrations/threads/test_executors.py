@@ -10,7 +10,7 @@ import pytest
 from opentelemetry.instrumentation.threading import ThreadingInstrumentor
 
 from integrations.web_kit import Data
-from purposeguard import AccessDeniedError, ScopeError
+from purposeguard import AccessDeniedError
 from purposeguard.integrations.executors import CarryingExecutor
 from purposeguard.testing import capture
 
@@ -154,12 +154,39 @@ def test_nothing_is_left_in_a_worker(data):
         assert ThreadPoolExecutor.submit(pool, data.reason).result() == "purpose_undeclared"
 
 
-def test_a_dead_chain_is_not_handed_over(data):
-    """It is refused where it is handed over."""
+@pytest.mark.parametrize("also", [False, True], ids=["alone", "instrumented"])
+def test_a_dead_chain_is_not_handed_over(also, data, request):
+    """What runs for it is a gap: a loop looks up names in its executor as well."""
+    if also:
+        request.getfixturevalue("instrumented")
+    gap = "purpose_closed" if also else "purpose_undeclared"
     with data.guard.purpose("support"):
         copied = contextvars.copy_context()
-    with CarryingExecutor(data.guard) as pool, pytest.raises(ScopeError, match="can't be carried"):
-        copied.run(pool.submit, data.reason)
+    with CarryingExecutor(data.guard, max_workers=1) as pool:
+        assert copied.run(pool.submit, data.reason).result() == gap
+        with data.guard.purpose("support"):
+            assert pool.submit(data.reason).result() == "granted"
+
+
+def test_a_task_that_outlives_its_block_still_reaches_others(data):
+    """In a loop whose default executor carries: only its accesses are gaps."""
+
+    async def outliving(ended):
+        await ended.wait()
+        return await asyncio.to_thread(int, "7"), await asyncio.to_thread(data.reason)
+
+    async def main(pool):
+        loop = asyncio.get_running_loop()
+        loop.set_default_executor(pool)
+        ended = asyncio.Event()
+        with data.guard.purpose("support"):
+            task = asyncio.create_task(outliving(ended))
+            await asyncio.sleep(0)
+        ended.set()
+        return await task
+
+    with CarryingExecutor(data.guard) as pool:
+        assert asyncio.run(main(pool)) == (7, "purpose_closed")
 
 
 SHARED = Data()

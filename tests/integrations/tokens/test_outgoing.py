@@ -63,6 +63,20 @@ def test_a_client_without_it_passes_everything_on(kind, wire):
     assert [hop.tokens for hop in wire.hops()] == [["e30.e30.e30"]] * 2
 
 
+def test_a_request_that_is_asked_who_it_comes_from(kind, wire):
+    """Who answers a challenge sends anew: what gets the data must carry the token as well."""
+    guard = guard_of()
+    auth = {
+        CLIENTS["requests"]: requests.auth.HTTPDigestAuth,
+        CLIENTS["httpx2"]: httpx2.DigestAuth,
+        CLIENTS["httpx2-async"]: httpx2.DigestAuth,
+    }.get(kind, httpx.DigestAuth)("user", "secret")
+    url = "https://depot.internal.example/asked"
+    with kind.client(outgoing_of(guard), proxy=wire.url) as client, guard.purpose("advice"):
+        assert kind.send(client, url, auth=auth, headers=STRANGER).status_code == 200
+    assert [told(hop) for hop in wire.hops()] == [("depot", ("advice",))] * 2
+
+
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 def test_where_redirects_lead(kind, wire, status):
     """Each hop is asked about by itself: its own token, or none."""

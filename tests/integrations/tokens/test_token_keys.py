@@ -1,5 +1,6 @@
 """Which keys tokens are signed and read with, and what is said about the others."""
 
+import base64
 import json
 
 import pytest
@@ -259,6 +260,36 @@ def test_a_public_key_is_never_taken_for_a_secret(key):
         [found] = verifying_keys(text, "the tests").values()
         assert not found.is_secret
         assert found.id == key.thumbprint()
+
+
+def written_badly(key):
+    """Yield what somebody makes of a public key by mistake."""
+    document = json.dumps({"keys": [jwk_of(key)]})
+    armoured = key.as_pem(private=False)
+    body = b"\n".join(armoured.splitlines()[1:-1])
+    yield f"{document[:-1]},}}".encode()
+    yield f"[{document}]".encode()
+    yield f"\n {document[:-2]}".encode()
+    yield body
+    yield body.replace(b"\n", b"")
+    yield base64.urlsafe_b64encode(key.as_der(private=False)).rstrip(b"=")
+
+
+@pytest.mark.parametrize("key", [ED, EC])
+def test_a_public_key_that_can_not_be_read_is_no_secret_either(key):
+    """Whoever has the document could sign with it."""
+    for text in written_badly(key):
+        with pytest.raises(UnknownNameError, match=r"`hr` can't be read: give an Ed25519"):
+            TrustedIssuers("depot", {"hr": text})
+        with pytest.raises(UnknownNameError, match=r"`hr` can't be read: give an Ed25519"):
+            TokenIssuer("hr", text)
+
+
+@pytest.mark.parametrize("start", [b"{", b"[", b"0", b"MCow"])
+def test_a_secret_may_begin_as_a_document_does(start):
+    """Random bytes begin with anything, and base64 is a usual form of them."""
+    for secret in (start + bytes(range(200, 232)), base64.b64encode(start + bytes(range(48)))):
+        assert read_back(secret, secret) == ("advice",)
 
 
 def test_nobody_is_trusted_by_default():

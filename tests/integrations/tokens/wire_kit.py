@@ -52,6 +52,9 @@ class _Handler(BaseHTTPRequestHandler):
         if url.path == "/to":
             self.send_response(int(self.headers.get("X-Status", 307)))
             self.send_header("Location", unquote(url.query))
+        elif url.path == "/asked" and "Authorization" not in self.headers:
+            self.send_response(401)
+            self.send_header("WWW-Authenticate", 'Digest realm="tests", nonce="n", qop="auth"')
         else:
             self.send_response(200)
         self.send_header("Content-Length", "0")
