@@ -1,6 +1,7 @@
 """For test suites: what happened as a list, and a block under another policy or mode."""
 
 import contextlib
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
@@ -8,6 +9,7 @@ from purposeguard.evidence.record import AccessRecord
 from purposeguard.guard import Guard, modes_for
 from purposeguard.points import State
 from purposeguard.policy.matrix import Policy
+from purposeguard.policy_file import load_policy
 
 __all__ = ["Captured", "capture", "under"]
 
@@ -56,21 +58,23 @@ def capture(guard: Guard) -> Iterator[Captured]:
 def under(
     guard: Guard,
     *,
-    policy: Policy | None = None,
+    policy: Policy | str | os.PathLike[str] | None = None,
     mode: str | None = None,
     modes: Mapping[str, str] | None = None,
 ) -> Iterator[Guard]:
     """Run a block with the guard under another policy, mode or patterns of modes, in every thread.
 
-    What is left out stays as it is, but a `mode` without `modes` is the mode of every access. What
-    was in force before is in force again afterwards.
+    `policy` is one, or its file. What is left out stays as it is, but a `mode` without `modes` is
+    the mode of every access. What was in force before is in force again afterwards. Raises
+    PolicyError for a file that can't be used, and UnknownNameError for an unknown mode.
     """
+    loaded = policy if policy is None or isinstance(policy, Policy) else load_policy(policy)
 
     def change(state: State) -> State:
         changed = state.modes
         if mode is not None or modes is not None:
             changed = modes_for(state.modes.default if mode is None else mode, modes)
-        return replace(state, policy=policy or state.policy, modes=changed)
+        return replace(state, policy=loaded or state.policy, modes=changed)
 
     before = guard._exchange(change)
     try:

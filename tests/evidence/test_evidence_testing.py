@@ -9,6 +9,7 @@ from purposeguard import (
     AccessDeniedError,
     Guard,
     OutOfPurposeError,
+    PolicyError,
     UndecidedAccessError,
     UnknownNameError,
 )
@@ -214,3 +215,16 @@ def test_guarded_calls_follow_the_block(guard):
             load()
         with pytest.raises(OutOfPurposeError):
             next(stepped)
+
+
+def test_a_block_under_a_policy_file(guard, tmp_path):
+    """Named by its path, as `load` takes it; one that can't be used changes nothing."""
+    file = tmp_path / "other.yaml"
+    file.write_text(POLICY_TEXT.replace("policy: shop", "policy: other"), "utf-8")
+    for path in (file, str(file)):
+        with under(guard, policy=path):
+            assert guard.policy.name == "other"
+    before = guard.policy
+    with pytest.raises(PolicyError, match=r"missing\.yaml"), under(guard, policy="missing.yaml"):
+        raise AssertionError
+    assert guard.policy is before

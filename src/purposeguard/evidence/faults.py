@@ -43,3 +43,6 @@ class Faults(Mapping[str, int]):
 
     def __len__(self) -> int:
         return len(self._counts)
+
+    def __repr__(self) -> str:
+        return repr(dict(self))

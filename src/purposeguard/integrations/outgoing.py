@@ -3,9 +3,12 @@
 import ipaddress
 import re
 from collections.abc import Mapping
+from logging import WARNING
 from typing import Any
 from urllib.parse import urlsplit
 
+from purposeguard.evidence.events import Events
+from purposeguard.evidence.faults import Faults
 from purposeguard.exceptions import UnknownNameError
 from purposeguard.guard import Guard
 from purposeguard.integrations.tokens import HEADER, TokenIssuer, service_name
@@ -46,12 +49,24 @@ class OutgoingPurposes:
         self._guard = guard
         self._issuer = issuer
         self._allow_http = allow_http
+        self._untold = Faults()
+        self._events = Events(None, self._untold)
         self._audiences: dict[tuple[str, int | None], str] = {}
         for given, audience in hosts.items():
             place = _listed(given)
             if place in self._audiences:
                 raise UnknownNameError(f"`hosts` names {_shown(given)} twice: keep one of them")
             self._audiences[place] = service_name(audience, "hosts")
+
+    @property
+    def untold(self) -> Mapping[str, int]:
+        """How many requests to listed hosts had no token, by reason: `port` or `plain_http`.
+
+        The first of each reason is told by an event as well, since the other service judges such a
+        request by what it declares itself. Another port of a host that is listed with one is
+        another service, and is not counted.
+        """
+        return self._untold
 
     def token_for(self, scheme: str, host: str, port: int | None) -> str | None:
         """Return the token for a request to this address, or None where it must not have one.
@@ -62,13 +77,28 @@ class OutgoingPurposes:
         if usual is None:
             return None
         name = _canonical(host)
-        if scheme not in _SECURE and not self._allow_http and not _is_loopback(name):
-            return None
         port = usual if port is None else port
-        audience = self._audiences.get((name, port))
-        if audience is None and port == usual:
-            audience = self._audiences.get((name, None))
-        return None if audience is None else self._issuer.token_for(self._guard, audience)
+        anywhere = self._audiences.get((name, None))
+        audience = self._audiences.get((name, port), anywhere if port == usual else None)
+        if audience is None:
+            if anywhere is not None:
+                self._tell("port", f"port {port} is not listed: list `{name}:{port}`")
+            return None
+        if scheme not in _SECURE and not self._allow_http and not _is_loopback(name):
+            self._tell("plain_http", "there is no TLS: use `https`, or give `allow_http=True`")
+            return None
+        return self._issuer.token_for(self._guard, audience)
+
+    def _tell(self, reason: str, why: str) -> None:
+        first = reason not in self._untold
+        self._untold.add(reason)
+        if first:
+            self._events.emit(
+                "purposeguard.token",
+                f"a request to a listed host carries no purpose token, since {why}",
+                {"purposeguard.token.untold": reason},
+                WARNING,
+            )
 
     def put_into(self, headers: Any, scheme: str, host: str, port: int | None) -> None:
         """Have a request's own headers hold this token, or none: whatever they held is removed.

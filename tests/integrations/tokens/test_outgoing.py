@@ -116,6 +116,26 @@ def test_two_ports_of_this_machine(kind, wire, other):
         assert [(told(hop) or [None])[0] for hop in hops] == ["depot", expected], target
 
 
+def test_a_listed_host_that_is_not_told_is_logged_once(caplog):
+    """A forgotten port, and a missing `s`: the other service would judge as if nothing was said."""
+    guard = guard_of()
+    outgoing = outgoing_of(guard, {"depot.example": "depot", "payroll.example:8443": "payroll"})
+    with guard.purpose("advice"):
+        for _ in range(2):
+            assert outgoing.token_for("https", "Depot.example", 8001) is None
+            assert outgoing.token_for("http", "depot.example", None) is None
+        assert outgoing.token_for("https", "payroll.example", 8444) is None
+        assert outgoing.token_for("https", "evil.example", None) is None
+        assert outgoing.token_for("https", "depot.example", None)
+    assert outgoing.untold == {"port": 2, "plain_http": 2}
+    assert repr(outgoing.untold) == "{'port': 2, 'plain_http': 2}"
+    told = "purposeguard.token: a request to a listed host carries no purpose token, since "
+    assert caplog.messages == [
+        f"{told}port 8001 is not listed: list `depot.example:8001`",
+        f"{told}there is no TLS: use `https`, or give `allow_http=True`",
+    ]
+
+
 TRICKS = {
     "https://DEPOT.Internal.Example/": "depot",
     "https://depot.internal.example:443/": "depot",
