@@ -23,6 +23,7 @@ from purposeguard.evidence.record import AccessRecord
 from purposeguard.evidence.spans import Spans
 from purposeguard.exceptions import LedgerError
 from purposeguard.identities import NOBODY, Actor, Identities, People, Who
+from purposeguard.interrupts import let_through
 from purposeguard.points import Answer, Names, State
 from purposeguard.policy.names import shown
 from purposeguard.policy.reasons import Mode, Outcome
@@ -142,7 +143,8 @@ class Hub:
                 for outlet in outlets:
                     try:
                         outlet.record(record)
-                    except Exception:  # noqa: BLE001 - a fault of an outlet changes no decision
+                    except Exception as error:  # noqa: BLE001 - a fault of an outlet changes no decision
+                        let_through(error)
                         self.faults.add(type(outlet).__name__)
         if evidence.refusal is not None:
             if span is not None:
@@ -178,7 +180,8 @@ class Hub:
         except UnrecordedError as error:
             ledger.tell()
             return LedgerError(answer.decision, str(error)), None
-        except Exception:  # noqa: BLE001 - a fault of the ledger must not release data either
+        except Exception as error:  # noqa: BLE001 - a fault of the ledger must not release data either
+            let_through(error)
             self.faults.add("ledger")
             if must and goes_on:
                 return LedgerError(answer.decision, "failed"), None

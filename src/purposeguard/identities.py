@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from purposeguard.evidence.faults import Faults
 from purposeguard.evidence.ledger.lines import people_text
+from purposeguard.interrupts import let_through
 from purposeguard.points import AccessPoint, Answer, Question, State, evidence_now, worst
 from purposeguard.policy.access import Access
 from purposeguard.policy.decide import Decision, decide
@@ -63,14 +64,16 @@ class Asking(NamedTuple):
         """Look them up, and return the answer; a look-up that fails has one of its own."""
         try:
             return self._answer(self.look_up.find(self.pairs))
-        except Exception:  # noqa: BLE001 - a store may say anything, what can't be read for one
+        except Exception as error:  # noqa: BLE001 - a store may say anything, what can't be read for one
+            let_through(error)
             return self._unavailable()
 
     async def answer_later(self) -> Answer:
         """Await what `answer` waits for."""
         try:
             return self._answer(await self.look_up.find_async(self.pairs))
-        except Exception:  # noqa: BLE001 - as above
+        except Exception as error:  # noqa: BLE001 - as above
+            let_through(error)
             return self._unavailable()
 
     def _answer(self, known: Mapping[Pair, Known]) -> Answer:
@@ -162,7 +165,8 @@ class Identities:
                 None if each is None else identifiers(each) or ()
                 for each in (access.subject, access.customer)
             )
-        except Exception:  # noqa: BLE001 - somebody else's object may do anything when it is read
+        except Exception as error:  # noqa: BLE001 - somebody else's object may do anything when it is read
+            let_through(error)
             return []
         return self._pairs(exact(access.category) or "", subject, customer)
 
@@ -186,7 +190,8 @@ class Identities:
             if len(values) == 1:
                 return (key.hash(kind, values[0]),)
             return tuple(key.hash(kind, value) for value in values)
-        except Exception:  # noqa: BLE001 - whose data it was is evidence, not part of the decision
+        except Exception as error:  # noqa: BLE001 - whose data it was is evidence, not part of the decision
+            let_through(error)
             self._faults.add("people")
             return ()
 
@@ -201,7 +206,8 @@ class Identities:
             if not is_identifier(actor):
                 raise TypeError("an actor is a text, a whole number or a UUID")
             return self.key.hash("actor", actor)
-        except Exception:  # noqa: BLE001 - who acted is evidence, not part of the decision
+        except Exception as error:  # noqa: BLE001 - who acted is evidence, not part of the decision
+            let_through(error)
             self._faults.add("actor")
             return None
         finally:

@@ -23,6 +23,7 @@ from purposeguard.exceptions import (
     UndecidedAccessError,
     UnknownNameError,
 )
+from purposeguard.interrupts import let_through
 from purposeguard.policy.access import Access, Evidence
 from purposeguard.policy.decide import Decision, decide, undecided
 from purposeguard.policy.matrix import Policy
@@ -155,7 +156,8 @@ def read_names(
             raise UnknownNameError("`items` is no list: write `items=[…]`")
         try:
             listed = list(items)  # type: ignore[call-overload]
-        except Exception:  # noqa: BLE001 - a subclass may do anything when it is read
+        except Exception as error:  # noqa: BLE001 - a subclass may do anything when it is read
+            let_through(error)
             raise UnknownNameError("`items` can't be read: give a plain list of names") from None
         if issubclass(type(items), set | frozenset):
             listed.sort(key=printable)

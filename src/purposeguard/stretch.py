@@ -15,6 +15,7 @@ from purposeguard.evidence.spans import OpenSpan
 from purposeguard.exceptions import LedgerError, PurposeGuardError, ScopeError
 from purposeguard.hub import Hub, Waiting
 from purposeguard.identities import NOBODY, UNREADABLE, Asking, People
+from purposeguard.interrupts import let_through
 from purposeguard.opened import OpenAccess, holding
 from purposeguard.points import AccessPoint, Answer
 from purposeguard.policy.decide import Decision
@@ -250,7 +251,8 @@ class Stretch:
             self.people = read(args, kwargs)
         except PurposeGuardError as error:
             self._fail_to_read(error)
-        except Exception:  # noqa: BLE001 - a check that fails is a gap, whatever went wrong in it
+        except Exception as error:  # noqa: BLE001 - a check that fails is a gap, whatever went wrong in it
+            let_through(error)
             self._fail_to_read(None)
         self.chain = self._open(self._call)
 
@@ -293,7 +295,8 @@ class Stretch:
             return point.failed(state, chain.signature)
         try:
             return hub.identities.judge(point, state, chain, self.people)
-        except Exception:  # noqa: BLE001 - a check that fails is a gap, whatever went wrong in it
+        except Exception as error:  # noqa: BLE001 - a check that fails is a gap, whatever went wrong in it
+            let_through(error)
             return point.failed(state, chain.signature)
 
     def _record(self, answer: Answer, context: Context) -> None:

@@ -1023,6 +1023,76 @@ print(leaked, interrupted)
 """
 
 
+@pytest.mark.parametrize("met", ["warm", "cold"])
+@pytest.mark.parametrize("purpose", ["hiring", "ads"])
+def test_b29_what_a_signal_handler_raises_is_the_programs(purpose, met, tmp_path):
+    """Wherever in the guard's own code a time limit strikes, it is neither lost nor remembered."""
+    program = LIMIT.replace("{purpose}", purpose).replace("{ledger}", str(tmp_path))
+    strange, places = python(program.replace("{met}", met))
+    assert strange == "[]"
+    assert int(places) > 50
+
+
+LIMIT = """
+import contextvars, logging, signal, sys
+from opentelemetry.sdk.trace import TracerProvider
+from hazard_kit import loader, new_guard
+from purposeguard import AccessDeniedError, Ledger
+from purposeguard.testing import capture
+
+class TimeLimit(Exception):
+    "As Celery's soft time limit: no BaseException."
+
+def over(*_):
+    raise TimeLimit
+
+signal.signal(signal.SIGALRM, over)
+logging.disable()
+ledger = Ledger("{ledger}", required=True)
+
+def reader():
+    guard = new_guard(ledger=ledger, tracer_provider=TracerProvider())
+    load = loader(guard)
+    return guard, guard.purpose("{purpose}")(lambda: load())
+
+def outcome(read):
+    try:
+        return bool(read())
+    except AccessDeniedError as denied:
+        return str(denied.decision.reason)
+
+def attempt(read, at):
+    seen = 0
+    def profile(frame, event, arg):
+        # Where the interpreter looks for signals: a function begins, or one of C's has returned.
+        nonlocal seen
+        if event in ("call", "c_return") and "purposeguard" in frame.f_code.co_filename:
+            seen += 1
+            if seen == at:
+                signal.raise_signal(signal.SIGALRM)
+    sys.setprofile(profile)
+    try:
+        return outcome(read)
+    except TimeLimit:
+        return "limit"
+    finally:
+        sys.setprofile(None)
+
+guard, read = reader()
+expected, got, strange, at = outcome(read), None, [], 0
+while got != expected:
+    at += 1
+    if "{met}" == "cold":
+        guard, read = reader()
+    with capture(guard):
+        got = contextvars.copy_context().run(attempt, read, at)
+        if outcome(read) != expected or got not in ("limit", expected):
+            strange.append(at)
+ledger.close()
+print(str(strange).replace(" ", ""), at)
+"""
+
+
 # B30
 
 

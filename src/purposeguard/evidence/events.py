@@ -19,6 +19,7 @@ from opentelemetry.util.types import AnyValue
 
 from purposeguard.evidence.faults import Faults
 from purposeguard.evidence.instrumentation import SCOPE, VERSION, defaults
+from purposeguard.interrupts import let_through
 
 _API = "opentelemetry._logs"
 """Where the providers that only stand in for an SDK's are defined."""
@@ -91,5 +92,6 @@ class Events:
                     attributes=attributes,
                     severity_number=_SEVERITIES[level],
                 )
-        except Exception:  # noqa: BLE001 - a fault of telemetry changes no decision
+        except Exception as error:  # noqa: BLE001 - a fault of telemetry changes no decision
+            let_through(error)
             self._faults.add("events")

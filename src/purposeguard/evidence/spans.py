@@ -21,6 +21,7 @@ from opentelemetry.trace import (
 from purposeguard.evidence.faults import Faults
 from purposeguard.evidence.instrumentation import SCOPE, VERSION, defaults
 from purposeguard.exceptions import LedgerError
+from purposeguard.interrupts import let_through
 
 Attributes = Mapping[str, str | bool | tuple[str, ...]]
 
@@ -53,7 +54,8 @@ class Spans:
         """Return a started span, or None where there is nobody to see it."""
         try:
             span = (self.tracer or self.found()).start_span(name, context, attributes=attributes)
-        except Exception:  # noqa: BLE001 - a fault of telemetry changes no decision
+        except Exception as error:  # noqa: BLE001 - a fault of telemetry changes no decision
+            let_through(error)
             self.faults.add("spans")
             return None
         return None if span is INVALID_SPAN else span
@@ -69,7 +71,8 @@ class Spans:
                 values = context.copy()
                 values[_CURRENT] = span
                 return Context(values)
-        except Exception:  # noqa: BLE001 - a fault of telemetry changes no decision
+        except Exception as error:  # noqa: BLE001 - a fault of telemetry changes no decision
+            let_through(error)
             self.faults.add("spans")
         return context
 
@@ -79,7 +82,8 @@ class Spans:
             found = (get_current_span(context) if span is None else span).get_span_context()
             if found.is_valid:
                 return format_trace_id(found.trace_id), format_span_id(found.span_id)
-        except Exception:  # noqa: BLE001 - a fault of telemetry changes no decision
+        except Exception as error:  # noqa: BLE001 - a fault of telemetry changes no decision
+            let_through(error)
             self.faults.add("spans")
         return None, None
 
@@ -92,7 +96,8 @@ class Spans:
                 trace_id = found.trace_id
                 if trace_id and found.is_valid:
                     return f',"trace":"{trace_id:032x}","span":"{found.span_id:016x}"'
-        except Exception:  # noqa: BLE001 - a fault of telemetry changes no decision
+        except Exception as error:  # noqa: BLE001 - a fault of telemetry changes no decision
+            let_through(error)
             self.faults.add("spans")
         return ""
 
@@ -100,7 +105,8 @@ class Spans:
         """End a span whose call went through, whatever came of it."""
         try:
             span.end()
-        except Exception:  # noqa: BLE001 - a fault of telemetry changes no decision
+        except Exception as error:  # noqa: BLE001 - a fault of telemetry changes no decision
+            let_through(error)
             self.faults.add("spans")
 
     def end_blocked(self, span: Span) -> None:
@@ -108,14 +114,16 @@ class Spans:
         try:
             span.set_status(_ERROR)
             span.end()
-        except Exception:  # noqa: BLE001 - a fault of telemetry changes no decision
+        except Exception as error:  # noqa: BLE001 - a fault of telemetry changes no decision
+            let_through(error)
             self.faults.add("spans")
 
     def end_refused(self, span: Span) -> None:
         """End the span of an access that is permitted, and was refused without a record."""
         try:
             span.set_attribute("error.type", LedgerError.__name__)
-        except Exception:  # noqa: BLE001 - a fault of telemetry changes no decision
+        except Exception as error:  # noqa: BLE001 - a fault of telemetry changes no decision
+            let_through(error)
             self.faults.add("spans")
         self.end_blocked(span)
 
@@ -139,7 +147,8 @@ class OpenSpan:
                     values = context.copy()
                     values[_CURRENT] = span
                     self._token = attach(Context(values))
-        except Exception:  # noqa: BLE001 - a fault of telemetry changes no decision
+        except Exception as error:  # noqa: BLE001 - a fault of telemetry changes no decision
+            let_through(error)
             self._faults.add("spans")
 
     def leave(self) -> None:
@@ -154,5 +163,6 @@ class OpenSpan:
         if self.span is not None:
             try:
                 self.span.end()
-            except Exception:  # noqa: BLE001 - a fault of telemetry changes no decision
+            except Exception as error:  # noqa: BLE001 - a fault of telemetry changes no decision
+                let_through(error)
                 self._faults.add("spans")

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import NamedTuple, TypeVar
 
+from purposeguard.interrupts import let_through
 from purposeguard.policy.access import NO_EVIDENCE, Access, Evidence
 from purposeguard.policy.explain import sentence
 from purposeguard.policy.matrix import Cell, Ground, Policy, Provision, Recipient, Row
@@ -108,7 +109,8 @@ def decide(policy: Policy | None, access: Access, evidence: Evidence = NO_EVIDEN
         return undecided(Reason.CHECK_FAILED, Access(""), policy)
     try:
         return _decide(policy, access, evidence)
-    except Exception:  # noqa: BLE001 - a check that fails is a gap, whatever went wrong in it
+    except Exception as error:  # noqa: BLE001 - a check that fails is a gap, whatever went wrong in it
+        let_through(error)
         return undecided(Reason.CHECK_FAILED, access, policy)
 
 

@@ -8,6 +8,7 @@ from collections.abc import Collection, Mapping
 from concurrent.futures import Future
 from typing import Any, TypeAlias
 
+from purposeguard.interrupts import let_through
 from purposeguard.locks import Lock
 from purposeguard.subjects.facts import NOTHING, Facts
 from purposeguard.subjects.store import SubjectStore
@@ -72,8 +73,9 @@ class LookUp:
         asked = self._ask(wanted)
         try:
             return self._made(pairs, asked.result(self.store.timeout), start, changes)
-        except Exception:  # noqa: BLE001 - whatever it is, they could not be looked up
+        except Exception as error:  # noqa: BLE001 - whatever it is, they could not be looked up
             asked.cancel()
+            let_through(error)
             raise UnavailableError from None
 
     async def find_async(self, pairs: Collection[Pair]) -> Mapping[Pair, Known]:
@@ -85,7 +87,8 @@ class LookUp:
         try:
             found = await asyncio.wait_for(asked, self.store.timeout)
             return self._made(pairs, found, start, changes)
-        except Exception:  # noqa: BLE001 - whatever it is, they could not be looked up
+        except Exception as error:  # noqa: BLE001 - whatever it is, they could not be looked up
+            let_through(error)
             raise UnavailableError from None
 
     def _wanted(self, pairs: Collection[Pair]) -> tuple[set[str], float, int]:

@@ -13,6 +13,7 @@ from purposeguard.evidence.ledger.gap import NO_GAP
 from purposeguard.evidence.ledger.group_commit import GroupCommit, UnsyncedError
 from purposeguard.evidence.ledger.segment import BufferedSegment, DamagedError, Segment
 from purposeguard.evidence.ledger.segments import News, Segments, Settings, cause_of
+from purposeguard.interrupts import raised_by_a_signal
 from purposeguard.policy.decide import Decision
 
 _LOOK = 50_000_000
@@ -112,7 +113,10 @@ class Journal:
                     segments.rotate(segment)
                 segments.records += 1
                 self._figures.written += 1
-            except Exception as error:  # noqa: BLE001 - whatever it is, there is no record
+            except Exception as error:
+                if raised_by_a_signal(error):
+                    self._segments.give_up("interrupted")
+                    raise
                 cause = cause_of(error)
                 self._segments.give_up(cause, wait=not isinstance(error, DamagedError))
                 self._elsewhere(who + text, cause, must=must, goes_on=goes_on)
@@ -138,7 +142,10 @@ class Journal:
                 self._segments.head.write(segment, kind, rest, now)
                 if isinstance(segment, BufferedSegment):
                     return Ticket(segment, segment.size, None, must=True, goes_on=True)
-            except Exception as error:  # noqa: BLE001 - whatever it is, there is no line
+            except Exception as error:
+                if raised_by_a_signal(error):
+                    self._segments.give_up("interrupted")
+                    raise
                 cause = cause_of(error)
                 self._segments.give_up(cause, wait=not isinstance(error, DamagedError))
                 raise UnrecordedError(cause) from None

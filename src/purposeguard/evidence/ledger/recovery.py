@@ -39,6 +39,7 @@ from purposeguard.evidence.ledger.reading import (
     vacant,
 )
 from purposeguard.evidence.ledger.segment import locked, sync_directory
+from purposeguard.interrupts import let_through
 
 _ENDS = frozenset({b"close", b"recovered"})
 _STALE_SECONDS = 60
@@ -109,6 +110,7 @@ def _recover(name: SegmentName, path: Path, key: ChainKey) -> Iterator[Recovery]
             free = not vacant(descriptor) and locked(descriptor)
             found = _put_right(name, path, key, file) if free else None
     except Exception as error:  # noqa: BLE001 - one file must not keep a service from starting
+        let_through(error)
         why = error.strerror if isinstance(error, OSError) else type(error).__name__
         found = Recovery(str(name), f"can't be put right ({why or 'failed'})")
     if found is not None:

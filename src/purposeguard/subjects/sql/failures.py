@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from purposeguard.exceptions import SubjectStoreError
+from purposeguard.interrupts import let_through
 
 
 @contextmanager
@@ -18,6 +19,7 @@ def telling(what: str) -> Iterator[None]:
     except SubjectStoreError:
         raise
     except Exception as error:  # noqa: BLE001 - SQLAlchemy's, Alembic's or a driver's
+        let_through(error)
         text = f"the store of subjects can't be {what} ({_cause(error)}): see to its database"
         raise SubjectStoreError(text) from None
 
