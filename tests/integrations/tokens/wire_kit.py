@@ -33,6 +33,7 @@ class Hop(NamedTuple):
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # tickets of TLS would hold each answer up
     scheme, place = "http", None
 
     def do_CONNECT(self):
