@@ -10,7 +10,7 @@ from flask import Blueprint, Flask, Response, jsonify, request
 from opentelemetry.trace import Span, get_current_span, use_span
 from werkzeug.wsgi import FileWrapper
 
-from purposeguard.exceptions import AccessDeniedError
+from purposeguard.exceptions import AccessDeniedError, ScopeError
 from purposeguard.guard import Guard
 from purposeguard.integrations.coverage import Declared, guarded_for, qualified, refuse_raw
 from purposeguard.integrations.inbound import HEADER, Trusted, begin
@@ -53,13 +53,21 @@ class FlaskPurposes:
             self.init_app(app)
 
     def __call__(self, purpose: str) -> Callable[[T], T]:
-        """Return a decorator that says what a view is for.
+        """Return a decorator that says what a view is for, whichever routes it has.
 
-        Raises UnknownNameError for a purpose that the policy lacks.
+        Raises UnknownNameError for a purpose that the policy lacks. Decorating raises ScopeError
+        for a view that is for another purpose already.
         """
         self.guard.require_purpose(purpose, depth=2)
 
         def declare(view: T) -> T:
+            # The view itself is marked: above its route, the app has it already.
+            known = vars(view).get(_DECLARES, {}).get(self.guard, purpose)
+            if known != purpose:
+                raise ScopeError(
+                    f"the view `{qualified(view)}` is for `{known}` already: "
+                    f"write another function for `{purpose}`"
+                )
             setattr(view, _DECLARES, {**getattr(view, _DECLARES, {}), self.guard: purpose})
             return view
 
