@@ -215,6 +215,13 @@ def test_a_module_that_is_not_there(module):
     refused(run("routes", "no_such_module_here:app"), "`no_such_module_here:app` can't be loaded")
 
 
+@pytest.mark.parametrize("ends", ["sys.exit(0)", "sys.exit('made up')", "raise SystemExit"])
+def test_a_module_that_ends_the_process(ends, module):
+    """Its status is not the command's: a CI step would take it for a yes."""
+    name = module(f"import sys\n{FLASK}\n{ends}\n")
+    refused(run("routes", f"{name}:app"), "can't be loaded: it ends the process", "`__main__`")
+
+
 def flask(name, *arguments, app="app"):
     """Run Flask's own command."""
     command = [sys.executable, "-m", "flask", "--app", f"{name}:{app}", "purposeguard"]

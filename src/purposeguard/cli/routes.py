@@ -72,6 +72,8 @@ def _loaded(named: str) -> Any:
         for part in path.removesuffix("()").split("."):
             found = getattr(found, part)
         return found() if path.endswith("()") else found
+    except SystemExit:
+        fail([f"`{named}` can't be loaded: it ends the process: do that under `__main__` only"])
     except Exception as error:  # noqa: BLE001 - the app's own code runs
         fail([f"`{named}` can't be loaded: {type(error).__name__}: {error}"])
 
