@@ -4,9 +4,9 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
 from typing import Any, TypeVar
-from weakref import WeakKeyDictionary
 
 from flask import Blueprint, Flask, Response, jsonify, request
+from flask.views import MethodView
 from opentelemetry.trace import Span, get_current_span, use_span
 from werkzeug.wsgi import FileWrapper
 
@@ -24,15 +24,16 @@ EXTENSION = "purposeguard"
 """The key of `app.extensions` under which an app's adapters are listed."""
 
 _DECLARES = "__purposeguard_view__"
-"""The attribute of a view that holds its purpose for each guard."""
+"""The attribute of a view, blueprint or app that holds its purpose for each guard."""
 
 
 class FlaskPurposes:
     """Declares what an app's views are for.
 
     `purposes("support.inquiry_response")` decorates a view, above or below its route, or a
-    class-based view; `purposes.default(blueprint, "support")` is for the views of a blueprint that
-    name none. The nearest declaration wins. A view without one begins an empty chain.
+    class-based view or a method of it; `purposes.default(blueprint, "support")` is for the views of
+    a blueprint, or of an app, that name none. The nearest declaration wins. A view without one
+    begins an empty chain.
 
     A guard that has no policy gets the one that the app's configuration names:
     `PURPOSEGUARD_POLICY` is a file, or the name of a bundled policy, and `PURPOSEGUARD_MODE` the
@@ -46,9 +47,12 @@ class FlaskPurposes:
     def __init__(
         self, guard: Guard, app: Flask | None = None, *, trusted: Trusted | None = None
     ) -> None:
+        if not isinstance(guard, Guard):
+            raise ScopeError(
+                f"the guard is of type `{type(guard).__name__}`: write `FlaskPurposes(guard, app)`"
+            )
         self.guard = guard
         self._trusted = trusted
-        self._defaults: WeakKeyDictionary[Blueprint, str] = WeakKeyDictionary()
         if app is not None:
             self.init_app(app)
 
@@ -56,33 +60,61 @@ class FlaskPurposes:
         """Return a decorator that says what a view is for, whichever routes it has.
 
         Raises UnknownNameError for a purpose that the policy lacks. Decorating raises ScopeError
-        for a view that is for another purpose already.
+        for a view that is for another purpose already, and for what can't be marked as a view.
         """
+        if callable(purpose):
+            raise ScopeError(
+                '`@purposes` stands on a view without its purpose: write `@purposes("…")`'
+            )
         self.guard.require_purpose(purpose, depth=2)
 
         def declare(view: T) -> T:
-            # The view itself is marked: above its route, the app has it already.
-            known = vars(view).get(_DECLARES, {}).get(self.guard, purpose)
-            if known != purpose:
+            if isinstance(view, Blueprint | Flask):
                 raise ScopeError(
-                    f"the view `{qualified(view)}` is for `{known}` already: "
-                    f"write another function for `{purpose}`"
+                    f"{_shown(view)} is no view: declare what its views are for with "
+                    "`purposes.default(…)`"
                 )
-            setattr(view, _DECLARES, {**getattr(view, _DECLARES, {}), self.guard: purpose})
+            self._declare(view, purpose)
             return view
 
         return declare
 
-    def default(self, blueprint: Blueprint, purpose: str) -> None:
-        """Say what the views of a blueprint are for, and of those nested in it.
+    def default(self, blueprint: Blueprint | Flask, purpose: str) -> None:
+        """Say what the views of a blueprint are for, and of those nested in it, or of an app.
 
-        Raises UnknownNameError for a purpose that the policy lacks.
+        Raises UnknownNameError for a purpose that the policy lacks, and ScopeError for what is no
+        blueprint or app, or is for another purpose already.
         """
+        if not isinstance(blueprint, Blueprint | Flask):
+            raise ScopeError(
+                f"what has a default is of type `{type(blueprint).__name__}`: "
+                "give a blueprint or an app"
+            )
         self.guard.require_purpose(purpose, depth=2)
-        self._defaults[blueprint] = purpose
+        self._declare(blueprint, purpose)
+
+    def _declare(self, what: Any, purpose: str) -> None:
+        """Mark a view, blueprint or app itself: above its route, the app has a view already."""
+        known = getattr(what, "__dict__", {}).get(_DECLARES, {}).get(self.guard, purpose)
+        if known != purpose:
+            raise ScopeError(
+                f"{_shown(what)} is for `{known}` already: write another one for `{purpose}`"
+            )
+        try:
+            setattr(what, _DECLARES, {**getattr(what, _DECLARES, {}), self.guard: purpose})
+        except (AttributeError, TypeError):
+            raise ScopeError(
+                f"{_shown(what)} can't be marked as a view: "
+                "decorate a function or class, or a method in its class"
+            ) from None
 
     def init_app(self, app: Flask) -> None:
-        """Put the adapter into an app. Raises what `Guard.load` raises."""
+        """Put the adapter into an app.
+
+        Raises ScopeError where the app has one of the same guard, and what `Guard.load` raises.
+        """
+        if any(adapter.guard is self.guard for adapter in adapters(app)):
+            raise ScopeError("the app has its purposes installed already: install them once")
         for key in ("PURPOSEGUARD_POLICY", "PURPOSEGUARD_MODE"):
             app.config.setdefault(key, os.environ.get(key))
         policy = app.config["PURPOSEGUARD_POLICY"]
@@ -93,20 +125,24 @@ class FlaskPurposes:
         if AccessDeniedError not in app.error_handler_spec[None][None]:
             app.register_error_handler(AccessDeniedError, _denied)
 
-    def _of(self, app: Flask, endpoint: str) -> tuple[str | None, str | None]:
+    def _of(self, app: Flask, endpoint: str, method: str) -> tuple[str | None, str | None]:
         """Return what an endpoint is for, and what says so, the nearest first."""
-        view = app.view_functions[endpoint]
-        for said in (view, getattr(view, "view_class", None)):
-            purpose = getattr(said, _DECLARES, {}).get(self.guard)
+        for each in _parts(app.view_functions[endpoint], method):
+            purpose = self._declared_by(each)
             if purpose is not None:
                 return purpose, "view"
         name = endpoint.rpartition(".")[0]
         while name:
-            blueprint = app.blueprints.get(name)
-            if isinstance(blueprint, Blueprint) and blueprint in self._defaults:
-                return self._defaults[blueprint], f"blueprint `{name}`"
+            purpose = self._declared_by(app.blueprints.get(name))
+            if purpose is not None:
+                return purpose, f"blueprint `{name}`"
             name = name.rpartition(".")[0]
-        return None, None
+        purpose = self._declared_by(app)
+        return purpose, None if purpose is None else "app"
+
+    def _declared_by(self, what: Any) -> str | None:
+        purpose: str | None = getattr(what, _DECLARES, {}).get(self.guard)
+        return purpose
 
 
 class _InApp:
@@ -127,7 +163,9 @@ class _InApp:
             self._checked = True
         ours = self._purposes
         rule = request.url_rule
-        purpose = None if rule is None else ours._of(self._app, rule.endpoint)[0]
+        purpose = None
+        if rule is not None:
+            purpose = ours._of(self._app, rule.endpoint, request.method)[0]
         trusted = ours._trusted
         token = request.headers.get(HEADER) if trusted is not None else None
         root = begin(self.guard, purpose, token=token, trusted=trusted)
@@ -146,22 +184,32 @@ class _InApp:
     def declared(self) -> list[Declared]:
         """Return the app's routes, by their paths."""
         rules = sorted(self._app.url_map.iter_rules(), key=lambda rule: rule.rule)
-        return list(map(self._declared, rules))
+        return [each for rule in rules for each in self._declared(rule)]
 
-    def _declared(self, rule: Any) -> Declared:
+    def _declared(self, rule: Any) -> list[Declared]:
+        """Return a rule's methods, those together that declare the same."""
         view = self._app.view_functions[rule.endpoint]
-        purpose, by = self._purposes._of(self._app, rule.endpoint)
-        own = guarded_for(view)
-        if own is not None:
-            purpose, by = own, "guard"
-        methods = sorted((rule.methods or set()) - {"HEAD", "OPTIONS"})
-        return Declared(
-            f"{','.join(methods)} {rule.rule}",
-            qualified(getattr(view, "view_class", view)),
-            purpose,
-            by,
-            own=rule.endpoint.rpartition(".")[2] == "static",
-        )
+        said: dict[tuple[str | None, str | None], list[str]] = {}
+        for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"}):
+            said.setdefault(self._said(rule.endpoint, method), []).append(method)
+        return [
+            Declared(
+                f"{','.join(methods)} {rule.rule}",
+                qualified(getattr(view, "view_class", view)),
+                purpose,
+                by,
+                own=rule.endpoint.rpartition(".")[2] == "static",
+            )
+            for (purpose, by), methods in said.items()
+        ]
+
+    def _said(self, endpoint: str, method: str) -> tuple[str | None, str | None]:
+        """Return what a method of an endpoint is for, and what says so."""
+        for each in _parts(self._app.view_functions[endpoint], method):
+            own = guarded_for(each)
+            if own is not None:
+                return own, "guard"
+        return self._purposes._of(self._app, endpoint, method)
 
     def check(self) -> None:
         """Raise ScopeError where a view passes a guard by."""
@@ -171,6 +219,24 @@ class _InApp:
 def adapters(app: Flask) -> list[_InApp]:
     """Return the adapters that were put into an app."""
     return list(app.extensions.get(EXTENSION, []))
+
+
+def _parts(view: Any, method: str) -> tuple[Any, Any, Any]:
+    """Return what a view is made of, the nearest first: what its class calls, itself, its class."""
+    kind = getattr(view, "view_class", None)
+    if isinstance(kind, type) and issubclass(kind, MethodView):
+        called = getattr(kind, method.lower(), None)
+        if called is None and method == "HEAD":
+            called = getattr(kind, "get", None)
+        return called, view, kind
+    return getattr(kind, "dispatch_request", None), view, kind
+
+
+def _shown(what: Any) -> str:
+    """Return how messages call a view, blueprint or app."""
+    if isinstance(what, Blueprint | Flask):
+        return f"the {'app' if isinstance(what, Flask) else 'blueprint'} `{what.name}`"
+    return f"`{qualified(what)}`"
 
 
 def _is_streamed(response: Response) -> bool:
