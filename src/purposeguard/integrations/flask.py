@@ -14,7 +14,7 @@ from purposeguard.exceptions import AccessDeniedError, ScopeError
 from purposeguard.guard import Guard
 from purposeguard.integrations.coverage import Declared, guarded_for, qualified, refuse_raw
 from purposeguard.integrations.inbound import HEADER, Trusted, begin
-from purposeguard.integrations.problems import MEDIA_TYPE, problem
+from purposeguard.integrations.problems import MEDIA_TYPE, denial_in, problem
 from purposeguard.policy_file import BUNDLED, bundled_policy, load_policy
 from purposeguard.roots import RootScope
 
@@ -42,6 +42,8 @@ class FlaskPurposes:
 
     An access that is denied in a view is answered with 403, unless the app has an error handler of
     its own. At the first request, views that pass a guard by are refused (ScopeError).
+
+    Raises ScopeError for what is no guard, and what `init_app` raises.
     """
 
     def __init__(
@@ -172,8 +174,11 @@ class _InApp:
         try:
             with root:
                 response = self._app.make_response(self._dispatch(*context))
-        except BaseException:
+        except BaseException as error:
             root.end()
+            denial = denial_in(error)
+            if denial is not None and denial is not error:
+                raise denial from error
             raise
         if _is_streamed(response):
             response.response = _Body(response.response, root)

@@ -14,6 +14,14 @@ _KINDS = {
 _NOT_RECORDED = ("not-recorded", "The use could not be recorded")
 
 
+def denial_in(error: BaseException) -> AccessDeniedError | None:
+    """Return the denial that an error is, or the first of a group that holds nothing else."""
+    if isinstance(error, BaseExceptionGroup):
+        leaves = [denial_in(each) for each in error.exceptions]
+        return None if None in leaves else leaves[0]
+    return error if isinstance(error, AccessDeniedError) else None
+
+
 def problem(error: AccessDeniedError) -> dict[str, Any]:
     """Return the document, whose `status` is the one to answer with.
 

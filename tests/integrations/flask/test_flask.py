@@ -1,5 +1,6 @@
 """The Flask adapter on the real framework: ecosystem traps, answers, streams, and configuration."""
 
+import asyncio
 import contextvars
 import threading
 import warnings
@@ -312,6 +313,36 @@ def test_a_denial_is_a_problem_document(service):
         "reason": "not_granted",
     }
     assert DATA not in answer.text
+
+
+def test_a_group_of_nothing_but_denials_is_a_denial(plain):
+    """As of an `asyncio.TaskGroup`; whatever else is in a group is a failure."""
+
+    @plain.app.get("/group/<int:others>")
+    @plain.purposes("ads")
+    async def group(others):
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(plain.customer_async())
+            tasks.create_task(nested())
+            if others:
+                tasks.create_task(fails())
+
+    async def nested():
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(plain.customer_async())
+
+    async def fails():
+        raise RuntimeError
+
+    answer = plain.get("/group/0")
+    assert (answer.status_code, answer.mimetype) == (403, "application/problem+json")
+    assert answer.json["reason"] == "not_granted"
+    assert plain.get("/group/1").status_code == 500
+    own = Flask("own")
+    own.register_error_handler(AccessDeniedError, lambda _: ("mine", 451))
+    plain.purposes.init_app(own)
+    own.add_url_rule("/group/<int:others>", view_func=group)
+    assert own.test_client().get("/group/0").status_code == 451
 
 
 def test_an_apps_own_error_handler_stays(plain):
