@@ -129,7 +129,7 @@ class FlaskPurposes:
 
     def _of(self, app: Flask, endpoint: str, method: str) -> tuple[str | None, str | None]:
         """Return what an endpoint is for, and what says so, the nearest first."""
-        for each in _parts(app.view_functions[endpoint], method):
+        for each in _parts(app.view_functions.get(endpoint), method):
             purpose = self._declared_by(each)
             if purpose is not None:
                 return purpose, "view"
@@ -189,28 +189,26 @@ class _InApp:
     def declared(self) -> list[Declared]:
         """Return the app's routes, by their paths."""
         rules = sorted(self._app.url_map.iter_rules(), key=lambda rule: rule.rule)
-        return [each for rule in rules for each in self._declared(rule)]
+        return [each for rule in rules if not rule.build_only for each in self._declared(rule)]
 
     def _declared(self, rule: Any) -> list[Declared]:
         """Return a rule's methods, those together that declare the same."""
-        view = self._app.view_functions[rule.endpoint]
+        view = self._app.view_functions.get(rule.endpoint)
+        if view is None:
+            return [Declared(f"{','.join(_methods(rule))} {rule.rule}", "", None)]
+        function = qualified(getattr(view, "view_class", view))
+        own = rule.endpoint.rpartition(".")[2] == "static" and function.startswith("flask.")
         said: dict[tuple[str | None, str | None], list[str]] = {}
-        for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"}):
+        for method in _methods(rule):
             said.setdefault(self._said(rule.endpoint, method), []).append(method)
         return [
-            Declared(
-                f"{','.join(methods)} {rule.rule}",
-                qualified(getattr(view, "view_class", view)),
-                purpose,
-                by,
-                own=rule.endpoint.rpartition(".")[2] == "static",
-            )
+            Declared(f"{','.join(methods)} {rule.rule}", function, purpose, by, own=own)
             for (purpose, by), methods in said.items()
         ]
 
     def _said(self, endpoint: str, method: str) -> tuple[str | None, str | None]:
         """Return what a method of an endpoint is for, and what says so."""
-        for each in _parts(self._app.view_functions[endpoint], method):
+        for each in _parts(self._app.view_functions.get(endpoint), method):
             own = guarded_for(each)
             if own is not None:
                 return own, "guard"
@@ -235,6 +233,16 @@ def _parts(view: Any, method: str) -> tuple[Any, Any, Any]:
             called = getattr(kind, "get", None)
         return called, view, kind
     return getattr(kind, "dispatch_request", None), view, kind
+
+
+def _methods(rule: Any) -> list[str]:
+    """Return the methods that a rule's view answers, without those that Flask adds."""
+    methods = set(rule.methods or {"ANY"})
+    if "GET" in methods:
+        methods.discard("HEAD")
+    if getattr(rule, "provide_automatic_options", False):
+        methods.discard("OPTIONS")
+    return sorted(methods)
 
 
 def _shown(what: Any) -> str:

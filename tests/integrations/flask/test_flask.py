@@ -10,6 +10,7 @@ from flask import Blueprint, Flask, Response, g, send_file, stream_with_context
 from flask.views import MethodView, View
 from opentelemetry.context import attach, get_current
 from opentelemetry.trace import SpanKind
+from werkzeug.routing import Rule
 
 from integrations.flask.flask_kit import Service
 from integrations.web_kit import DATA, INSTRUMENTED, POLICY, TEXT, Data
@@ -420,6 +421,47 @@ def test_routes_and_what_declares_them(plain):
         Declared("GET /none", f"{here}.none", None, None),
         Declared("GET /own", f"{here}.own", "support", "view"),
     ]
+
+
+def test_urls_without_a_view_are_no_routes(plain):
+    """One that is only built is left out; one whose view is missing declares nothing."""
+    plain.purposes.default(plain.app, "support")
+    plain.app.add_url_rule("/cdn/<path:file>", endpoint="cdn", build_only=True)
+    plain.app.add_url_rule("/later", endpoint="later")
+    (adapter,) = adapters(plain.app)
+    assert [each for each in adapter.declared() if not each.own] == [
+        Declared("GET /later", "", None, None)
+    ]
+
+
+def test_a_view_named_static_is_the_apps(plain):
+    """Flask's own, of an app and of a blueprint, are told by where they come from."""
+    area = Blueprint("area", "area", url_prefix="/area", static_folder="files")
+    other = Blueprint("other", "other", url_prefix="/other")
+
+    @other.get("/people")
+    def static():
+        """Nothing."""
+
+    plain.app.register_blueprint(area)
+    plain.app.register_blueprint(other)
+    (adapter,) = adapters(plain.app)
+    assert {each.name: each.own for each in adapter.declared()} == {
+        "GET /area/files/<path:filename>": True,
+        "GET /other/people": False,
+        "GET /static/<path:filename>": True,
+    }
+
+
+def test_methods_that_flask_adds_are_not_listed(plain):
+    """Those that a view answers itself are, be it only OPTIONS."""
+    plain.app.add_url_rule("/all", "all", plain.customer, methods=["GET", "POST"])
+    plain.app.add_url_rule("/head", "head", plain.customer, methods=["HEAD"])
+    plain.app.add_url_rule("/options", "options", plain.customer, methods=["OPTIONS"])
+    plain.app.url_map.add(Rule("/rule", endpoint="all"))
+    (adapter,) = adapters(plain.app)
+    names = [each.name for each in adapter.declared() if not each.own]
+    assert names == ["GET,POST /all", "HEAD /head", "OPTIONS /options", "ANY /rule"]
 
 
 def test_names_are_judged_where_they_are_declared(plain):
