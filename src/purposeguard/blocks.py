@@ -14,7 +14,7 @@ from purposeguard.arguments import ArgumentReader, people_given
 from purposeguard.exceptions import PurposeGuardError, ScopeError
 from purposeguard.hub import Hub
 from purposeguard.identities import NOBODY, UNREADABLE, People
-from purposeguard.kinds import guarded, innermost
+from purposeguard.kinds import Mark, guarded, innermost
 from purposeguard.points import AccessPoint, Names, Site, UnknownName
 from purposeguard.policy.access import Access
 from purposeguard.policy.decide import Decision, undecided
@@ -96,14 +96,17 @@ class _Block(Opener):
             )
         self._role = role
 
-    def _decorate(self, target: Any, frame: FrameType, gate_for: Callable[[Any], Gate]) -> Any:
+    def _decorate(
+        self, target: Any, frame: FrameType, gate_for: Callable[[Any], Gate], root: bool = False
+    ) -> Any:
         try:
             self._judge_reading()
             self._take_role("decorator")
             site = site_of(frame)
             self._hub.declared.judge(self._names, site)
             self._hub.declared.guarded_at.setdefault(site.file, set()).add(site.line)
-            return guarded(target, gate_for, self._names)
+            mark = Mark(self._hub.key, self._names.purpose, root)
+            return guarded(target, gate_for, mark)
         except PurposeGuardError as error:
             refused = self._refuse(error)
         raise refused.take_error()
@@ -177,7 +180,7 @@ class PurposeScope(_Block):
         Raises UnknownNameError for a purpose the policy lacks and ScopeError for what can't be
         guarded.
         """
-        result: T = self._decorate(target, sys._getframe(1), self._gate)
+        result: T = self._decorate(target, sys._getframe(1), self._gate, self._root)
         return result
 
     def _gate(self, raw: Any) -> Gate:

@@ -16,20 +16,30 @@ import weakref
 from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
 from contextvars import copy_context
 from types import AsyncGeneratorType, CoroutineType, FunctionType, GeneratorType
-from typing import Any
+from typing import Any, NamedTuple
 
 from purposeguard.collecting import by_the_collector
 from purposeguard.exceptions import ScopeError
 from purposeguard.stretch import Gate, Stretch
 
 MARK = "__purposeguard__"
-"""The attribute by which a guarded function is told from a raw one: what it declares."""
+"""The attribute by which a guarded function is told from a raw one: its marks, outermost first."""
 
 _CACHE_METHODS = ("cache_info", "cache_clear", "cache_parameters")
 _DROPPED = frozenset({"__wrapped__", MARK})
 
 
-def guarded(target: Any, gate_for: Callable[[Any], Gate], mark: object) -> Any:
+class Mark(NamedTuple):
+    """What one of a function's guards declares."""
+
+    guard: str
+    """The guard's key in the context."""
+    purpose: str | None
+    root: bool
+    """Whether it starts a new chain."""
+
+
+def guarded(target: Any, gate_for: Callable[[Any], Gate], mark: Mark) -> Any:
     """Return `target` with every call of it passing through a gate.
 
     `gate_for` makes the gate of one underlying callable. Descriptors are rebuilt around guarded

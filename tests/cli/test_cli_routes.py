@@ -188,6 +188,40 @@ def test_a_celery_app(module):
     ]
 
 
+TWO_GUARDS = """
+
+from purposeguard import bundled_policy
+
+other = FlaskPurposes(Guard(bundled_policy("smarthr")), app)
+
+
+@app.get("/other")
+@other("support")
+def of_other():
+    return ""
+"""
+
+
+def test_an_app_with_several_guards(module):
+    """A route is listed once, unless they differ; those that differ stand together."""
+    name = module(FLASK + TWO_GUARDS)
+    result = run("routes", f"{name}:app", "--require")
+    assert result.status == 1
+    assert [line.split()[:3] for line in result.lines[1:-2]] == [
+        ["GET", "/default", "support"],
+        ["GET", "/default", "none"],
+        ["GET", "/none", "none"],
+        ["GET", "/other", "none"],
+        ["GET", "/other", "support"],
+        ["POST", "/own", "recruitment.selection"],
+        ["POST", "/own", "none"],
+    ]
+    assert result.lines[-2:] == [
+        "the app's guards differ: a route is listed for each of them that says otherwise",
+        "4 routes or tasks, 4 without a purpose",
+    ]
+
+
 def test_a_raw_function_fails(module):
     """With the route's name and the fix, whatever else is right."""
     result = run("routes", f"{module(FLASK + RAW)}:app")

@@ -93,22 +93,27 @@ def adapters_of(app: Any, named: str) -> list[Adapter]:
 
 def show(adapters: Iterable[Adapter], *, require: bool, form: Form = Form.TEXT) -> bool:
     """Print what adapters tell, and return whether all is well."""
-    raw: list[str] = []
-    listed: list[Declared] = []
+    raw: dict[str, None] = {}
+    told: dict[tuple[str, str], dict[Declared, None]] = {}
     for adapter in adapters:
-        listed += [each for each in adapter.declared() if not each.own]
+        for each in adapter.declared():
+            if not each.own:
+                told.setdefault((each.name, each.function), {})[each] = None
         try:
             adapter.check()
         except ScopeError as error:
-            raw.append(str(error))
-    silent = sum(each.purpose is None for each in listed)
+            raw[str(error)] = None
+    listed = [each for declared in told.values() for each in declared]
+    silent = sum(any(each.purpose is None for each in declared) for declared in told.values())
     if form is Form.JSON:
-        typer.echo(json.dumps({"declared": list(map(asdict, listed)), "raw": raw}, indent=2))
+        typer.echo(json.dumps({"declared": list(map(asdict, listed)), "raw": list(raw)}, indent=2))
     else:
         to_terminal(lambda console: _table(console, listed))
         for problem in raw:
             say(problem, "bold red")
-        count = f"{len(listed) or 'no'} route{'' if len(listed) == 1 else 's'} or tasks"
+        if len(listed) > len(told):
+            say("the app's guards differ: a route is listed for each of them that says otherwise")
+        count = f"{len(told) or 'no'} route{'' if len(told) == 1 else 's'} or tasks"
         say(f"{count}, {silent or 'none'} without a purpose", "bold red" if silent else "")
     return not raw and not (require and silent)
 

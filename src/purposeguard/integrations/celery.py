@@ -153,7 +153,7 @@ class _InApp:
         return [self._declared(name, task) for name, task in sorted(self._app.tasks.items())]
 
     def _declared(self, name: str, task: Task) -> Declared:
-        purpose = guarded_for(task.run)
+        purpose = guarded_for(self._guard, task.run)
         by = None if purpose is None else "task"
         return Declared(name, qualified(task.run), purpose, by, own=name.startswith("celery."))
 

@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any, Protocol
 
 from purposeguard.exceptions import ScopeError
@@ -19,7 +20,7 @@ class Declared:
     function: str
     """The qualified name of what is called."""
     purpose: str | None
-    """What it is for, or None where nothing says so."""
+    """What it is for, or None where nothing says so; several, outermost first, must all permit."""
     by: str | None = None
     """What says so: the view, its blueprint, the route, …"""
     own: bool = False
@@ -42,10 +43,27 @@ def qualified(function: Any) -> str:
     return f"{getattr(function, '__module__', None) or '?'}.{name}"
 
 
-def guarded_for(function: Any) -> str | None:
-    """Return the innermost purpose that a function's own guards declare."""
-    purposes = [names.purpose for names in getattr(function, MARK, ())]
-    return next((each for each in reversed(purposes) if each is not None), None)
+def guarded_for(guard: Guard, function: Any) -> str | None:
+    """Return the purposes that a function declares to a guard by itself, outermost first."""
+    return declared_for(guard, [function])[0]
+
+
+def declared_for(
+    guard: Guard, functions: Iterable[Any], purpose: str | None = None, by: str | None = None
+) -> tuple[str | None, str | None]:
+    """Return what a way into an app is for, and what says so, each outermost first.
+
+    `purpose` is what the adapter declares, and `by` what says it; inside are the guard's own
+    decorators on the functions, outermost first. All purposes must permit.
+    """
+    said = {} if purpose is None else {purpose: by}
+    for mark in chain.from_iterable(getattr(each, MARK, ()) for each in functions):
+        if mark.guard == guard._hub.key and mark.purpose is not None:
+            if mark.root:
+                said.clear()
+            said.setdefault(mark.purpose, "guard")
+    sources = dict.fromkeys(filter(None, said.values()))
+    return ", ".join(said) or None, ", ".join(sources) or None
 
 
 def refuse_raw(guard: Guard, kind: str, registered: Iterable[tuple[str, Any]]) -> None:

@@ -127,7 +127,7 @@ class _InApp:
 
     def _declared(self, route: Any) -> Declared:
         endpoint = route.endpoint
-        own, nearest = guarded_for(endpoint), self._purpose(route)
+        own, nearest = guarded_for(self._guard, endpoint), self._purpose(route)
         return Declared(
             f"{_methods(route)} {route.path}",
             qualified(endpoint),

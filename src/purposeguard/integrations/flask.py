@@ -12,7 +12,7 @@ from werkzeug.wsgi import FileWrapper
 
 from purposeguard.exceptions import AccessDeniedError, ScopeError
 from purposeguard.guard import Guard
-from purposeguard.integrations.coverage import Declared, guarded_for, qualified, refuse_raw
+from purposeguard.integrations.coverage import Declared, declared_for, qualified, refuse_raw
 from purposeguard.integrations.inbound import HEADER, Trusted, begin
 from purposeguard.integrations.problems import MEDIA_TYPE, denial_in, problem
 from purposeguard.policy_file import BUNDLED, bundled_policy, load_policy
@@ -208,11 +208,10 @@ class _InApp:
 
     def _said(self, endpoint: str, method: str) -> tuple[str | None, str | None]:
         """Return what a method of an endpoint is for, and what says so."""
-        for each in _parts(self._app.view_functions.get(endpoint), method):
-            own = guarded_for(each)
-            if own is not None:
-                return own, "guard"
-        return self._purposes._of(self._app, endpoint, method)
+        parts = _parts(self._app.view_functions.get(endpoint), method)
+        return declared_for(
+            self.guard, reversed(parts), *self._purposes._of(self._app, endpoint, method)
+        )
 
     def check(self) -> None:
         """Raise ScopeError where a view passes a guard by."""

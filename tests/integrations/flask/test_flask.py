@@ -423,6 +423,58 @@ def test_routes_and_what_declares_them(plain):
     ]
 
 
+def test_a_route_is_declared_for_the_guard_that_declares_it():
+    """Another guard's accesses are not: it has nothing on the chain."""
+    first, second = Service(), Data()
+    FlaskPurposes(second.guard, first.app)
+
+    @first.app.get("/")
+    @first.guard.purpose("support")
+    def view():
+        return [first.reason(), second.reason()]
+
+    assert first.get("/").json == ["granted", "purpose_undeclared"]
+    found = [
+        next((each.purpose, each.by) for each in adapter.declared() if not each.own)
+        for adapter in adapters(first.app)
+    ]
+    assert found == [("support", "guard"), (None, None)]
+
+
+def test_a_view_with_a_purpose_and_a_guards_purpose_has_both(plain):
+    """Outermost first: both must permit, unless the guard begins a chain of its own."""
+    area = Blueprint("area", "area")
+    plain.purposes.default(area, "hiring")
+
+    @area.get("/both")
+    @plain.purposes("ads")
+    @plain.guard.purpose("support")
+    @plain.guard.purpose("support.inquiry")
+    def both():
+        return list(plain.guard.purposes_in_force())
+
+    @area.get("/root")
+    @plain.guard.purpose("support", root=True)
+    def root():
+        return list(plain.guard.purposes_in_force())
+
+    @area.get("/same")
+    @plain.guard.access("candidate", purpose="hiring")
+    def same():
+        return list(plain.guard.purposes_in_force())
+
+    plain.app.register_blueprint(area)
+    (adapter,) = adapters(plain.app)
+    found = {each.name: (each.purpose, each.by) for each in adapter.declared() if not each.own}
+    assert found == {
+        "GET /both": ("ads, support, support.inquiry", "view, guard"),
+        "GET /root": ("support", "guard"),
+        "GET /same": ("hiring", "blueprint `area`"),
+    }
+    assert plain.get("/both").json == ["ads", "support", "support.inquiry"]
+    assert plain.get("/root").json == ["support"]
+
+
 def test_urls_without_a_view_are_no_routes(plain):
     """One that is only built is left out; one whose view is missing declares nothing."""
     plain.purposes.default(plain.app, "support")
