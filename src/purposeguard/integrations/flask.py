@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
+from itertools import chain
 from typing import Any, TypeVar
 
 from flask import Blueprint, Flask, Response, jsonify, request
@@ -41,7 +42,7 @@ class FlaskPurposes:
     may narrow a request's purpose further.
 
     An access that is denied in a view is answered with 403, unless the app has an error handler of
-    its own. At the first request, views that pass a guard by are refused (ScopeError).
+    its own. At the first request, views and hooks that pass a guard by are refused (ScopeError).
 
     Raises ScopeError for what is no guard, and what `init_app` raises.
     """
@@ -214,13 +215,31 @@ class _InApp:
         )
 
     def check(self) -> None:
-        """Raise ScopeError where a view passes a guard by."""
+        """Raise ScopeError where a view or a hook passes a guard by."""
         refuse_raw(self.guard, "view", self._app.view_functions.items())
+        refuse_raw(self.guard, "hook", ((qualified(hook), hook) for hook in _hooks(self._app)))
 
 
 def adapters(app: Flask) -> list[_InApp]:
     """Return the adapters that were put into an app."""
     return list(app.extensions.get(EXTENSION, []))
+
+
+def _hooks(app: Flask) -> Iterator[Any]:
+    """Yield what an app and its blueprints call around views."""
+    for registered in (
+        app.before_request_funcs,
+        app.after_request_funcs,
+        app.teardown_request_funcs,
+        app.url_value_preprocessors,
+        app.url_default_functions,
+        app.template_context_processors,
+    ):
+        yield from chain.from_iterable(registered.values())
+    yield from app.teardown_appcontext_funcs
+    for by_code in app.error_handler_spec.values():
+        for handlers in by_code.values():
+            yield from handlers.values()
 
 
 def _parts(view: Any, method: str) -> tuple[Any, Any, Any]:

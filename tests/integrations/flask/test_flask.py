@@ -387,6 +387,52 @@ def test_a_guard_above_the_route_is_refused(plain):
         adapters(late.app)[0].check()
 
 
+HOOKS = {
+    "before_request": (),
+    "after_request": (),
+    "teardown_request": (),
+    "url_value_preprocessor": (),
+    "url_defaults": (),
+    "context_processor": (),
+    "teardown_appcontext": (),
+    "errorhandler": (404,),
+}
+"""What registers a hook, and what it is given."""
+
+
+@pytest.mark.parametrize("place", ["app", "blueprint"])
+@pytest.mark.parametrize("name", list(HOOKS))
+def test_a_guard_above_a_hook_is_refused(name, place, plain):
+    """Of the app and of a blueprint; below it, the guard is right."""
+    area = Blueprint("area", "area")
+    to = plain.app if place == "app" or name == "teardown_appcontext" else area
+    register = getattr(to, name)(*HOOKS[name]) if HOOKS[name] else getattr(to, name)
+
+    @register
+    @plain.guard.purpose("support", root=True)
+    def right(*_):
+        return {}
+
+    plain.app.register_blueprint(area)
+    (adapter,) = adapters(plain.app)
+    adapter.check()
+    late = Service()
+    to = late.app if to is plain.app else Blueprint("late", "late")
+    register = getattr(to, name)(*HOOKS[name]) if HOOKS[name] else getattr(to, name)
+
+    @late.guard.purpose("support", root=True)
+    @register
+    def wrong(*_):
+        return {}
+
+    if to is not late.app:
+        late.app.register_blueprint(to)
+    with pytest.raises(
+        ScopeError, match=r"the hook `.*\.wrong` is the raw function behind a guard"
+    ):
+        adapters(late.app)[0].check()
+
+
 def test_routes_and_what_declares_them(plain):
     """What a review asks of a service."""
     area = Blueprint("area", "area")
