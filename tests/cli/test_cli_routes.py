@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from cli.command_line import CLEAN, refused, run, spawn
+from cli.command_line import CLEAN, Result, refused, run, spawn
 
 FLASK = """\
 from flask import Blueprint, Flask
@@ -281,4 +281,11 @@ def test_flasks_own_command(module):
     assert (status, out.partition(" version ")[0]) == (0, "policy `smarthr`")
     assert out.endswith("mode enforce\n")
     assert "every access is refused" in flask(name, "policy", app="late")[1]
-    assert "has no adapter" in flask(name, "routes", app="bare")[2]
+
+
+@pytest.mark.parametrize("command", ["routes", "policy"])
+def test_flasks_own_command_without_an_adapter(command, module):
+    """The same status and line as of `purposeguard routes`."""
+    result = Result(*flask(module(FLASK), command, app="bare"))
+    refused(result, "`bare` has no adapter", "`FlaskPurposes(guard, app)`")
+    assert result.out == ""

@@ -2,6 +2,7 @@
 
 import importlib.util
 import sys
+from typing import Any
 
 import click
 from flask import current_app
@@ -22,10 +23,9 @@ def group() -> None:
 @with_appcontext
 def routes(require: bool) -> None:
     """List what the app's routes declare, and find those that pass a guard by."""
-    from purposeguard.cli import routes as listing  # noqa: PLC0415 - it imports Typer
+    from purposeguard.cli.routes import show  # noqa: PLC0415 - it imports Typer
 
-    app = current_app._get_current_object()  # type: ignore[attr-defined]
-    if not listing.show(listing.adapters_of(app, app.name), require=require):
+    if not show(_adapters(), require=require):
         sys.exit(1)
 
 
@@ -33,9 +33,7 @@ def routes(require: bool) -> None:
 @with_appcontext
 def policy() -> None:
     """Say which policy is in force, and in which mode."""
-    from purposeguard.integrations.flask import adapters  # noqa: PLC0415
-
-    for adapter in adapters(current_app._get_current_object()):  # type: ignore[attr-defined]
+    for adapter in _adapters():
         health = adapter.guard.health()
         if health.policy is None:
             click.echo("no policy is in force: every access is refused")
@@ -45,3 +43,15 @@ def policy() -> None:
                 f"policy `{health.policy}` version {health.policy_version} (digest {digest}), "
                 f"mode {health.mode}"
             )
+
+
+def _adapters() -> list[Any]:
+    """Return the adapters in the app. Ends the command where there are none."""
+    import typer  # noqa: PLC0415 - the extra `cli` brings it
+
+    from purposeguard.cli.routes import adapters_of  # noqa: PLC0415 - it imports Typer
+
+    try:
+        return list(adapters_of(current_app._get_current_object(), current_app.name))  # type: ignore[attr-defined]
+    except typer.Exit as ended:  # newer Typers end with an exception that Click doesn't know
+        sys.exit(ended.exit_code)
