@@ -4,6 +4,7 @@ import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import chain
+from logging import WARNING
 from typing import Any, Protocol
 
 from purposeguard.exceptions import ScopeError
@@ -64,6 +65,17 @@ def declared_for(
             said.setdefault(mark.purpose, "guard")
     sources = dict.fromkeys(filter(None, said.values()))
     return ", ".join(said) or None, ", ".join(sources) or None
+
+
+def goes_on(guard: Guard, error: ScopeError) -> bool:
+    """Return whether an app that runs already goes on in spite of a refusal, and tell of that.
+
+    It does where the guard observes: an event has the text that would be raised.
+    """
+    hub = guard._hub
+    if hub.observes:
+        hub.events.emit("purposeguard.unguarded", str(error), {}, WARNING)
+    return hub.observes
 
 
 def refuse_raw(guard: Guard, kind: str, registered: Iterable[tuple[str, Any]]) -> None:

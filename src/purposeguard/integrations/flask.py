@@ -13,7 +13,13 @@ from werkzeug.wsgi import FileWrapper
 
 from purposeguard.exceptions import AccessDeniedError, ScopeError
 from purposeguard.guard import Guard
-from purposeguard.integrations.coverage import Declared, declared_for, qualified, refuse_raw
+from purposeguard.integrations.coverage import (
+    Declared,
+    declared_for,
+    goes_on,
+    qualified,
+    refuse_raw,
+)
 from purposeguard.integrations.inbound import HEADER, Trusted, begin
 from purposeguard.integrations.problems import MEDIA_TYPE, denial_in, problem
 from purposeguard.policy_file import BUNDLED, bundled_policy, load_policy
@@ -42,7 +48,8 @@ class FlaskPurposes:
     may narrow a request's purpose further.
 
     An access that is denied in a view is answered with 403, unless the app has an error handler of
-    its own. At the first request, views and hooks that pass a guard by are refused (ScopeError).
+    its own. At the first request, views and hooks that pass a guard by are refused (ScopeError);
+    in observe mode an event tells of them, once.
 
     Raises ScopeError for what is no guard, and what `init_app` raises.
     """
@@ -161,9 +168,7 @@ class _InApp:
 
     def _view(self, *context: Any) -> Response:
         """Stand in for `Flask.dispatch_request`: begin the root scope as late as can be."""
-        if not self._checked:
-            self.check()
-            self._checked = True
+        self._start()
         ours = self._purposes
         rule = request.url_rule
         purpose = None
@@ -186,6 +191,17 @@ class _InApp:
         else:
             root.end()
         return response
+
+    def _start(self) -> None:
+        """Look once for what passes the guard by: by the first view, all is registered."""
+        if self._checked:
+            return
+        try:
+            self.check()
+        except ScopeError as error:
+            if not goes_on(self.guard, error):
+                raise
+        self._checked = True
 
     def declared(self) -> list[Declared]:
         """Return the app's routes, by their paths."""

@@ -387,6 +387,30 @@ def test_a_guard_above_the_route_is_refused(plain):
         adapters(late.app)[0].check()
 
 
+def test_a_guard_that_observes_tells_of_raw_views_once_and_goes_on(caplog):
+    """The app runs already; who looks before it does is told in both modes."""
+    guard = Guard(POLICY, mode="observe")
+    app = Flask("observed")
+    FlaskPurposes(guard, app)
+
+    @guard.purpose("support", root=True)
+    @app.get("/wrong")
+    def wrong():
+        return "wrong"
+
+    @app.get("/right")
+    def right():
+        return "right"
+
+    client = app.test_client()
+    for path in ("/right", "/wrong", "/right"):
+        assert client.get(path).text == path[1:]
+    (told,) = caplog.records
+    assert told.getMessage().startswith("purposeguard.unguarded: the view `wrong` is the raw")
+    with pytest.raises(ScopeError, match="the view `wrong`"):
+        adapters(app)[0].check()
+
+
 HOOKS = {
     "before_request": (),
     "after_request": (),
