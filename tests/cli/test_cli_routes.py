@@ -235,6 +235,10 @@ def test_a_raw_function_fails(module):
         ("bare", ["has no adapter", "`FlaskPurposes(guard, app)`"]),
         ("missing", ["can't be loaded: AttributeError"]),
         ("guard", ["is of type `Guard`: give an app of Flask, FastAPI, Celery"]),
+        (
+            "create_app",
+            ["is a function, not an app: if it makes the app, write `", ":create_app()`"],
+        ),
         ("area()", ["can't be loaded: TypeError"]),
         ("", ["names no app: write module:name"]),
     ],
@@ -242,6 +246,39 @@ def test_a_raw_function_fails(module):
 def test_what_is_no_app(path, words, module):
     """Exit status 2 and one line."""
     refused(run("routes", f"{module(FLASK)}:{path}"), *words)
+
+
+NO_ROUTES = """\
+from flask import Flask
+from purposeguard import Guard
+from purposeguard.integrations.flask import FlaskPurposes
+
+app = Flask(__name__)
+FlaskPurposes(Guard(), app)
+"""
+
+ONE_ROUTE = """
+
+@app.get("/")
+def one():
+    return ""
+"""
+
+
+def test_an_app_without_routes_shows_nothing(module):
+    """With `--require` that is no yes: most likely another app has the routes."""
+    name = module(NO_ROUTES)
+    refused(run("routes", f"{name}:app", "--require"), "has no route or task: name", status=1)
+    refused(run("routes", f"{name}:app", "--require", "--format", "json"), status=1)
+    result = run("routes", f"{name}:app")
+    assert (result.status, result.err) == (0, "")
+    assert result.lines[-1] == "no routes or tasks, none without a purpose"
+
+
+def test_one_route_is_counted_as_one(module):
+    """In the words of one."""
+    result = run("routes", f"{module(NO_ROUTES + ONE_ROUTE)}:app")
+    assert result.lines[-1] == "1 route or task, 1 without a purpose"
 
 
 def test_a_module_that_is_not_there(module):

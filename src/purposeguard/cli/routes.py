@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterable
 from dataclasses import asdict
 from enum import StrEnum
+from types import FunctionType
 from typing import Annotated, Any
 
 import typer
@@ -54,7 +55,7 @@ def routes(app: _App, require: _Require = False, format_: _Format = Form.TEXT) -
     Works for Flask, FastAPI and Celery apps with purposeguard's adapter in them.
 
     Exit status: 0 all is well, 1 a raw function is registered (with --require: or a route or task
-    declares no purpose), 2 there is no such app, or no adapter in it.
+    declares no purpose, or there is none), 2 there is no such app, or no adapter in it.
     """
     if not show(adapters_of(_loaded(app), app), require=require, form=format_):
         raise typer.Exit(1)
@@ -87,6 +88,8 @@ def adapters_of(app: Any, named: str) -> list[Adapter]:
             adapter = importlib.import_module(f"purposeguard.integrations.{module}")
             found: list[Adapter] = adapter.adapters(app)
             return found or fail([f"`{named}` has no adapter of purposeguard in it: add `{fix}`"])
+    if isinstance(app, FunctionType):
+        fail([f"`{named}` is a function, not an app: if it makes the app, write `{named}()`"])
     kinds = ", ".join(name for _, name in _FRAMEWORKS)
     return fail([f"`{named}` is of type `{type(app).__name__}`: give an app of {kinds}"])
 
@@ -113,9 +116,12 @@ def show(adapters: Iterable[Adapter], *, require: bool, form: Form = Form.TEXT) 
             say(problem, "bold red")
         if len(listed) > len(told):
             say("the app's guards differ: a route is listed for each of them that says otherwise")
-        count = f"{len(told) or 'no'} route{'' if len(told) == 1 else 's'} or tasks"
+        kind = "route or task" if len(told) == 1 else "routes or tasks"
+        count = f"{len(told) or 'no'} {kind}"
         say(f"{count}, {silent or 'none'} without a purpose", "bold red" if silent else "")
-    return not raw and not (require and silent)
+    if require and not told:
+        typer.echo("Error: the app has no route or task: name the app that has them", err=True)
+    return not raw and not (require and (silent or not told))
 
 
 def _table(console: Console, listed: list[Declared]) -> None:
