@@ -299,7 +299,7 @@ class _Body:
     def __init__(self, steps: Iterable[Any], root: RootScope) -> None:
         self._root = root
         self._span = get_current_span()
-        self._close = getattr(steps, "close", None)
+        self._body = steps
         with root:
             self._steps = iter(steps)
 
@@ -315,16 +315,25 @@ class _Body:
         return use_span(self._span, record_exception=False, set_status_on_exception=False)
 
     def close(self) -> None:
-        """Close the body, as servers do however it ends."""
+        """Close the body, as servers do however it ends, and the iterator that it has made."""
         try:
-            if self._close is not None:
-                with self._root, self._in_trace():
-                    self._close()
+            with self._root, self._in_trace():
+                try:
+                    if self._steps is not self._body:
+                        _close(self._steps)
+                finally:
+                    _close(self._body)
         finally:
             self._root.end()
 
     def __del__(self) -> None:
         self._root.end()
+
+
+def _close(body: Any) -> None:
+    close = getattr(body, "close", None)
+    if close is not None:
+        close()
 
 
 def _denied(error: AccessDeniedError) -> Response:

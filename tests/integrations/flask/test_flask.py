@@ -181,6 +181,60 @@ def test_a_stream_that_nobody_reads_to_its_end(service):
     assert service.reason() == "purpose_undeclared"
 
 
+def test_a_body_that_makes_its_own_iterator(plain):
+    """Closing it early closes the iterator in the request's scope, and then the body."""
+    closed = []
+
+    class Body:
+        def __iter__(self):
+            try:
+                while True:
+                    yield plain.customer()
+            finally:
+                closed.append(("iterator", plain.reason()))
+
+        def close(self):
+            closed.append(("body", plain.reason()))
+
+    @plain.app.get("/")
+    @plain.purposes("support")
+    def view():
+        return Response(Body())
+
+    answer = plain.get("/", buffered=False)
+    assert next(answer.iter_encoded()).decode() == DATA
+    answer.close()
+    assert closed == [("iterator", "granted"), ("body", "granted")]
+
+
+def test_a_body_that_fails_to_close_ends_the_purpose(plain):
+    """What the body holds is closed all the same."""
+    kept, closed = [], []
+
+    class Body:
+        def __iter__(self):
+            kept.append(contextvars.copy_context())
+            try:
+                yield plain.customer()
+            finally:
+                raise RuntimeError
+
+        def close(self):
+            closed.append(plain.reason())
+
+    @plain.app.get("/")
+    @plain.purposes("support")
+    def view():
+        return Response(Body())
+
+    answer = plain.get("/", buffered=False)
+    next(answer.iter_encoded())
+    with pytest.raises(RuntimeError):
+        answer.close()
+    assert closed == ["granted"]
+    assert kept[0].run(plain.reason) == "purpose_closed"
+
+
 def test_a_body_that_is_replaced_ends_the_purpose(plain):
     """Whoever drops the stream drops the purpose."""
     kept = []
