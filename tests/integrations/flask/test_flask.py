@@ -6,7 +6,15 @@ import threading
 import warnings
 
 import pytest
-from flask import Blueprint, Flask, Response, g, send_file, stream_with_context
+from flask import (
+    Blueprint,
+    Flask,
+    Response,
+    after_this_request,
+    g,
+    send_file,
+    stream_with_context,
+)
 from flask.views import MethodView, View
 from opentelemetry.context import attach, get_current
 from opentelemetry.trace import SpanKind
@@ -344,6 +352,37 @@ def test_hooks_around_the_view_have_no_purpose(plain):
 
     assert plain.get("/").text == "granted"
     assert set(seen.values()) == {"purpose_undeclared"}
+
+
+def test_what_a_view_leaves_for_later_has_no_purpose(plain):
+    """Nor has an error handler: a denial in one is a failure of the app."""
+    seen = {}
+
+    @plain.app.get("/")
+    @plain.purposes("support")
+    def view():
+        @after_this_request
+        def after(response):
+            seen["after"] = plain.reason()
+            return response
+
+        response = Response("")
+        response.call_on_close(lambda: seen.update(close=plain.reason()))
+        return response
+
+    @plain.app.get("/fails")
+    @plain.purposes("support")
+    def fails():
+        raise KeyError
+
+    @plain.app.errorhandler(KeyError)
+    def handler(_):
+        seen["handler"] = plain.reason()
+        return plain.customer()
+
+    plain.get("/").close()
+    assert plain.get("/fails").status_code == 500
+    assert seen == dict.fromkeys(("after", "close", "handler"), "purpose_undeclared")
 
 
 def test_a_denial_is_a_problem_document(service):
