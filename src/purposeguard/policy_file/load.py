@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterable
 from dataclasses import replace
+from functools import cache
 from importlib import resources
 from types import MappingProxyType
 
@@ -51,6 +52,11 @@ def bundled_policy(name: str) -> Policy:
             printable(name).strip("`"),
             close,
         )
+    return _bundled(name)
+
+
+@cache
+def _bundled(name: str) -> Policy:
     source = resources.files("purposeguard.policies") / f"{name}.yaml"
     return parse_policy(source.read_bytes(), str(source))
 
