@@ -27,6 +27,8 @@ from examples.fastapi_kit import (
     running,
 )
 
+pytestmark = pytest.mark.once
+
 README = (EXAMPLE / "README.md").read_text()
 BIN = Path(sys.executable).parent
 

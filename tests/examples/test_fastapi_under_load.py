@@ -16,6 +16,8 @@ from examples.fastapi_kit import EXAMPLE, address, environment
 from examples.load_kit import hammer, require_locust
 from purposeguard.evidence.ledger.verify import keys_by_id, verify
 
+pytestmark = pytest.mark.once
+
 REQUESTS = effort(300, 2_000, 10_000)
 WORKERS = 2
 KEY = "a key of the tests, no secret"

@@ -21,6 +21,8 @@ from examples.flask_kit import (
     running,
 )
 
+pytestmark = pytest.mark.once
+
 
 def run_demo(*arguments):
     environment = {key: value for key, value in os.environ.items() if not key.startswith("OTEL_")}

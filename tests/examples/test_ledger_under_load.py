@@ -20,6 +20,8 @@ from effort import effort
 from examples.load_kit import CONNECTIONS, hammer, require_locust
 from purposeguard.evidence.ledger.verify import keys_by_id, verify
 
+pytestmark = pytest.mark.once
+
 pytest.importorskip("gunicorn", reason="the load test needs gunicorn")
 pytest.importorskip("celery", reason="the example has a worker: install the extra `example`")
 

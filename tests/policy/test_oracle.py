@@ -17,6 +17,8 @@ from purposeguard.policy.document import PolicyDocument
 from purposeguard.policy.matrix import compile_document
 from purposeguard.policy.reasons import RANK, Finding, Need, Outcome, Reason
 
+pytestmark = pytest.mark.once
+
 PARTS = 4
 DECISIONS = effort(quick=60_000, ci=1_000_000, full=50_000_000)
 A_POLICY = 1_000

@@ -7,6 +7,8 @@ from policy_texts import FULL, SMALL, SMARTHR, as_json, as_yaml
 from purposeguard.exceptions import PolicyError
 from purposeguard.policy_file import parse_policy
 
+pytestmark = pytest.mark.once
+
 PARTS = 4
 SMARTHR_YAML = SMARTHR.read_bytes()
 SMARTHR_DATA = parse_policy(SMARTHR_YAML).document.model_dump(mode="json", exclude_unset=True)

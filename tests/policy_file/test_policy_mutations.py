@@ -21,6 +21,8 @@ from policy_texts import (
 
 from effort import effort
 
+pytestmark = pytest.mark.once
+
 MUTATIONS = effort(quick=2_000, ci=5_000, full=200_000)
 PARTS = 8
 SMARTHR_TEXT = SMARTHR.read_text("utf-8")

@@ -17,6 +17,8 @@ from purposeguard.hub import Hub
 from purposeguard.policy.document import PolicyDocument
 from purposeguard.policy.matrix import compile_document
 
+pytestmark = pytest.mark.once
+
 PARTS = 4
 PROGRAMS = effort(quick=200, ci=4_000, full=100_000)
 

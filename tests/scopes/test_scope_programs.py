@@ -14,6 +14,8 @@ from effort import effort
 from purposeguard import blocks, points, scope, stretch
 from purposeguard.policy.reasons import RANK
 
+pytestmark = pytest.mark.once
+
 PARTS = 4
 PROGRAMS = effort(quick=200, ci=10_000, full=100_000)
 NAIVE_PROGRAMS = 400

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.once
+
 HERE = Path(__file__).parent
 SOURCE = HERE.parent.parent / "src"
 RIGHT, WRONG, SAME = "right_use.py", "wrong_use.py", "same_signature.py"
