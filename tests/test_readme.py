@@ -108,7 +108,13 @@ def test_the_other_commands_run(line, tmp_path, monkeypatch, capsys):
 
 def test_links_lead_somewhere():
     """Every relative link of the documents is a file or folder here."""
-    for document in ("README.md", "SECURITY.md", "CHANGELOG.md", "docs/integrations.md"):
+    documents = (
+        "README.md",
+        "SECURITY.md",
+        "CHANGELOG.md",
+        *map(str, (ROOT / "docs").glob("*.md")),
+    )
+    for document in documents:
         path = ROOT / document
         for target in re.findall(r"\]\(([^)#]+)\)", path.read_text()):
             if "://" not in target:

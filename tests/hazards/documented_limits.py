@@ -1,6 +1,6 @@
 """The hazards that purposeguard does not close: what holds instead, and what to do about it.
 
-The README names each of them under "Limits". Every limit has a test that pins its behaviour, whose
+`docs/limits.md` names each of them. Every limit has a test that pins its behaviour, whose
 name holds `_limit_`, so that a limit that is lifted, or grows, is noticed.
 """
 
