@@ -141,6 +141,22 @@ def test_a_flask_app(module):
     assert run("routes", f"{name}:app", "--require").status == 1
 
 
+def test_a_route_that_needs_no_purpose_may_be_excepted(module):
+    """By name or pattern; one that fits nothing any more is told, or it would hide the next."""
+    app = f"{module(FLASK)}:app"
+    for pattern in ("GET /none", "GET /n*", "* /none"):
+        result = run("routes", app, "--require", "--except", pattern)
+        assert (result.status, result.err) == (0, "")
+        assert result.lines[-1] == "3 routes or tasks, none without a purpose (and 1 excepted)"
+    assert run("routes", app, "--require", "--except", "POST /none").status == 1
+    needless = ("--except", "GET /none", "--except", "POST /own")
+    told = "`--except POST /own` fits no route or task without a purpose: drop it"
+    refused(run("routes", app, "--require", *needless), told, status=1)
+    result = run("routes", app, *needless)
+    assert result.status == 0
+    assert told in result.err
+
+
 @pytest.mark.parametrize("path", ["create_app()", "Holder.app"])
 def test_ways_to_name_an_app(path, module):
     """A factory, or an attribute of something."""
@@ -314,6 +330,7 @@ def test_flasks_own_command(module):
     assert (status, err) == (1, "")
     assert out == run("routes", f"{name}:app").out
     assert flask(name, "routes", "--require", app="create_app()")[0] == 0
+    assert flask(name, "routes", "--require", "--except", "GET /none")[0] == 0
     status, out, _ = flask(name, "policy")
     assert (status, out.partition(" version ")[0]) == (0, "policy `smarthr`")
     assert out.endswith("mode enforce\n")

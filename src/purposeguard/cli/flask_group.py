@@ -20,12 +20,19 @@ def group() -> None:
 
 @group.command()
 @click.option("--require", is_flag=True, help="Fail where a route declares no purpose.")
+@click.option(
+    "--except",
+    "exempt",
+    metavar="PATTERN",
+    multiple=True,
+    help="A route that needs none, such as 'GET /health'.",
+)
 @with_appcontext
-def routes(require: bool) -> None:
+def routes(require: bool, exempt: tuple[str, ...]) -> None:
     """List what the app's routes declare, and find those that pass a guard by."""
     from purposeguard.cli.routes import show  # noqa: PLC0415 - it imports Typer
 
-    if not show(_adapters(), require=require):
+    if not show(_adapters(), require=require, exempt=exempt):
         sys.exit(1)
 
 

@@ -4,9 +4,10 @@ import importlib
 import json
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from enum import StrEnum
+from fnmatch import fnmatchcase
 from types import FunctionType
 from typing import Annotated, Any
 
@@ -46,18 +47,35 @@ _App = Annotated[
 _Require = Annotated[
     bool, typer.Option("--require", help="Fail where a route or task declares no purpose.")
 ]
+_Except = Annotated[
+    list[str],
+    typer.Option(
+        "--except",
+        metavar="PATTERN",
+        help="A route or task that needs none, such as 'GET /health'. `*` stands for anything. "
+        "May be given again.",
+        show_default=False,
+    ),
+]
 _Format = Annotated[Form, typer.Option("--format", help="How to show it.")]
 
 
-def routes(app: _App, require: _Require = False, format_: _Format = Form.TEXT) -> None:
+def routes(
+    app: _App,
+    require: _Require = False,
+    except_: _Except = [],  # noqa: B006 - Typer's form of an option that may come again
+    format_: _Format = Form.TEXT,
+) -> None:
     """List what an app's routes and tasks declare, and find those that pass a guard by.
 
     Works for Flask, FastAPI and Celery apps with purposeguard's adapter in them.
 
     Exit status: 0 all is well, 1 a raw function is registered (with --require: or a route or task
-    declares no purpose, or there is none), 2 there is no such app, or no adapter in it.
+    declares no purpose, or there is none, or a pattern of --except is needless), 2 there is no such
+    app, or no adapter in it.
     """
-    if not show(adapters_of(_loaded(app), app), require=require, form=format_):
+    adapters = adapters_of(_loaded(app), app)
+    if not show(adapters, require=require, exempt=except_, form=format_):
         raise typer.Exit(1)
 
 
@@ -94,8 +112,17 @@ def adapters_of(app: Any, named: str) -> list[Adapter]:
     return fail([f"`{named}` is of type `{type(app).__name__}`: give an app of {kinds}"])
 
 
-def show(adapters: Iterable[Adapter], *, require: bool, form: Form = Form.TEXT) -> bool:
-    """Print what adapters tell, and return whether all is well."""
+def show(
+    adapters: Iterable[Adapter],
+    *,
+    require: bool,
+    exempt: Sequence[str] = (),
+    form: Form = Form.TEXT,
+) -> bool:
+    """Print what adapters tell, and return whether all is well.
+
+    `exempt` are patterns of routes and tasks that need no purpose.
+    """
     raw: dict[str, None] = {}
     told: dict[tuple[str, str], dict[Declared, None]] = {}
     for adapter in adapters:
@@ -107,28 +134,39 @@ def show(adapters: Iterable[Adapter], *, require: bool, form: Form = Form.TEXT) 
         except ScopeError as error:
             raw[str(error)] = None
     listed = [each for declared in told.values() for each in declared]
-    silent = sum(any(each.purpose is None for each in declared) for declared in told.values())
+    without = {each.name for each in listed if each.purpose is None}
+    excused = {name for name in without for pattern in exempt if fnmatchcase(name, pattern)}
+    needless = [each for each in exempt if not any(fnmatchcase(name, each) for name in without)]
+    silent = len({(each.name, each.function) for each in listed if each.name in without - excused})
     if form is Form.JSON:
         typer.echo(json.dumps({"declared": list(map(asdict, listed)), "raw": list(raw)}, indent=2))
     else:
-        to_terminal(lambda console: _table(console, listed))
+        to_terminal(lambda console: _table(console, listed, excused))
         for problem in raw:
             say(problem, "bold red")
         if len(listed) > len(told):
             say("the app's guards differ: a route is listed for each of them that says otherwise")
         kind = "route or task" if len(told) == 1 else "routes or tasks"
         count = f"{len(told) or 'no'} {kind}"
-        say(f"{count}, {silent or 'none'} without a purpose", "bold red" if silent else "")
+        excepted = f" (and {len(excused)} excepted)" if excused else ""
+        say(
+            f"{count}, {silent or 'none'} without a purpose{excepted}", "bold red" if silent else ""
+        )
     if require and not told:
         typer.echo("Error: the app has no route or task: name the app that has them", err=True)
-    return not raw and not (require and (silent or not told))
+    for pattern in needless:
+        message = f"`--except {pattern}` fits no route or task without a purpose: drop it"
+        typer.echo(f"Error: {message}", err=True)
+    return not raw and not (require and (silent or needless or not told))
 
 
-def _table(console: Console, listed: list[Declared]) -> None:
+def _table(console: Console, listed: list[Declared], excused: set[str]) -> None:
     table = Table(box=None, pad_edge=False)
     for head in ("name", "purpose", "declared by", "function"):
         table.add_column(head, overflow="fold")
     for each in listed:
-        purpose = Text("none", "bold red") if each.purpose is None else Text(each.purpose)
+        purpose = Text(each.purpose or "none")
+        if each.purpose is None:
+            purpose.stylize("dim" if each.name in excused else "bold red")
         table.add_row(Text(each.name), purpose, Text(each.by or ""), Text(each.function))
     console.print(table)
