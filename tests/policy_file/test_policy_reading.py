@@ -210,6 +210,16 @@ def test_the_bundled_policy_has_room_to_grow():
     parse_policy(SMARTHR.read_bytes(), max_nodes=MAX_NODES // 4)
 
 
+def test_the_name_of_a_bundled_policy_is_no_path(tmp_path, monkeypatch, refused):
+    """The message says how to get it; a file of that name is that file."""
+    monkeypatch.chdir(tmp_path)
+    assert refused("smarthr") == (
+        'smarthr: there is no such file: for the bundled policy write `bundled_policy("smarthr")`'
+    )
+    Path("smarthr").write_text("", "utf-8")
+    assert refused("smarthr").startswith("smarthr:1:1: ")
+
+
 def test_an_unknown_bundled_policy_is_told_with_the_nearest():
     """It is a name in code, not a file."""
     with pytest.raises(UnknownNameError, match="`smarthrr` is no bundled policy: ") as error:

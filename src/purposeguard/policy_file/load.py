@@ -32,6 +32,9 @@ def load_policy(
     `max_bytes` bounds its size, `max_nodes` the number of its keys and values. Raises PolicyError
     with everything that is wrong with it, each with line and column.
     """
+    if isinstance(path, str) and path in BUNDLED and not os.path.lexists(path):
+        message = f'there is no such file: for the bundled policy write `bundled_policy("{path}")`'
+        raise PolicyError([Problem(message, file=path)])
     raw = read_bytes(path, max_bytes)
     policy = parse_policy(raw, os.fspath(path), max_bytes=max_bytes, max_nodes=max_nodes)
     return replace(
