@@ -29,7 +29,7 @@ from purposeguard.identities import Actor
 from purposeguard.locks import Lock
 from purposeguard.points import Names, State, read_names, readable
 from purposeguard.policy.access import Access
-from purposeguard.policy.decide import Decision
+from purposeguard.policy.decide import Decision, decide
 from purposeguard.policy.matrix import Policy
 from purposeguard.policy.modes import BadMode, Modes, parse_modes
 from purposeguard.policy.names import exact
@@ -249,7 +249,9 @@ class Guard:
 
         Where the access names a subject or customer, and a store knows them, they are looked up.
         """
-        return next(self._hub.identities.decide(self._hub.state, [access]))
+        if type(access) is not Access:
+            return decide(self.policy, access)
+        return next(self._hub.identities.decide(self._hub.state, access, [access.subject]))
 
     def permitted_subjects(self, access: Access, subjects: Iterable[T]) -> list[T]:
         """Return those of `subjects` for whom an access is permitted, in one look-up for all.
@@ -264,8 +266,7 @@ class Guard:
             signature = current_chain(self._hub.key).in_force()
             access = replace(access, purposes=signature.purposes, closed=signature.closed)
         listed = [subject for subject in subjects if subject is not None]
-        each = [replace(access, subject=subject) for subject in listed]
-        decisions = self._hub.identities.decide(self._hub.state, each)
+        decisions = self._hub.identities.decide(self._hub.state, access, listed)
         return [subject for subject, answer in zip(listed, decisions, strict=True) if answer]
 
     def granted_items(self, category: str) -> tuple[str, ...]:

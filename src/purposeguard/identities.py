@@ -8,7 +8,15 @@ from typing import NamedTuple
 from purposeguard.evidence.faults import Faults
 from purposeguard.evidence.ledger.lines import people_text
 from purposeguard.interrupts import let_through
-from purposeguard.points import AccessPoint, Answer, Question, State, evidence_now, worst
+from purposeguard.points import (
+    AccessPoint,
+    Answer,
+    Question,
+    State,
+    depends_on_people,
+    evidence_now,
+    worst,
+)
 from purposeguard.policy.access import Access
 from purposeguard.policy.decide import Decision, decide
 from purposeguard.policy.matrix import Policy
@@ -137,38 +145,45 @@ class Identities:
         asking = Asking(look_up, question, pairs, self._faults)
         return asking.remembered() or asking
 
-    def decide(self, state: State, accesses: Sequence[Access]) -> Iterator[Decision]:
-        """Yield the decision on each access, with all the people they name looked up at once."""
-        named = [self._pairs_of(access) for access in accesses]
-        everybody = {pair for pairs in named if pairs for pair in pairs}
-        known: dict[Pair, Known] = {}
-        if state.look_up is not None:
-            remembered = ((pair, state.look_up.remembered(pair)) for pair in everybody)
-            known = {pair: each for pair, each in remembered if each is not None}
-            try:
-                known |= state.look_up.find(everybody - known.keys())
-            except UnavailableError:
-                self._faults.add("subjects")
-        for access, pairs in zip(accesses, named, strict=True):
-            without = decide(state.policy, access, evidence_now())
-            if state.policy is None or state.look_up is None or pairs is None:
-                yield without
-            else:
-                yield _decided(state.policy, access, without, [(p, known.get(p)) for p in pairs])
+    def decide(
+        self, state: State, access: Access, subjects: Sequence[object]
+    ) -> Iterator[Decision]:
+        """Yield the decision on an access for each subject, looked up all at once; None is nobody.
 
-    def _pairs_of(self, access: Access) -> list[Pair] | None:
+        Who is remembered is not looked up, and nobody is where it makes no difference.
+        """
+        policy, look_up = state.policy, state.look_up
+        without = decide(policy, access, evidence_now())
+        if policy is None or look_up is None or not depends_on_people(without):
+            yield from (without for _ in subjects)
+            return
+        named = [self._pairs_of(access, subject) for subject in subjects]
+        everybody = {pair for pairs in named if pairs for pair in pairs}
+        remembered = ((pair, look_up.remembered(pair)) for pair in everybody)
+        known = {pair: each for pair, each in remembered if each is not None}
+        try:
+            known |= look_up.find(everybody - known.keys())
+        except UnavailableError:
+            self._faults.add("subjects")
+        asked = _Asked(policy, access, without)
+        for pairs in named:
+            yield (
+                without if pairs is None else asked.of([(pair, known.get(pair)) for pair in pairs])
+            )
+
+    def _pairs_of(self, access: Access, subject: object) -> list[Pair] | None:
         """The people whom an access names, none for what can't name one; None if it names none."""
-        if type(access) is not Access or (access.subject is None and access.customer is None):
+        if subject is None and access.customer is None:
             return None
         try:
-            subject, customer = (
+            subjects, customers = (
                 None if each is None else identifiers(each) or ()
-                for each in (access.subject, access.customer)
+                for each in (subject, access.customer)
             )
-        except Exception as error:  # noqa: BLE001 - somebody else's object may do anything when it is read
+        except Exception as error:  # noqa: BLE001 - somebody else's object may do anything
             let_through(error)
             return []
-        return self._pairs(exact(access.category) or "", subject, customer)
+        return self._pairs(exact(access.category) or "", subjects, customers)
 
     def _pairs(self, category: str, subject: object, customer: object) -> list[Pair]:
         """The keyed hashes of each subject with each customer; none where one can't be read."""
@@ -230,22 +245,30 @@ def _named(chain: Chain, people: People) -> People:
     )
 
 
-def _decided(
-    policy: Policy, access: Access, without: Decision, known: list[tuple[Pair, Known | None]]
-) -> Decision:
-    """Return the decision for all the people together, given the one without any of them."""
-    if RANK[without.reason] < RANK[Reason.USE_SUSPENDED]:
-        return without
-    unavailable = replace(without, outcome=Outcome.GAP, reason=Reason.EVIDENCE_UNAVAILABLE)
-    today = evidence_now().today
-    found = [
-        unavailable
-        if each is None
-        else decide(
-            policy,
-            access,
-            evidence_for(policy, access, pair, each.subject, each.customer, today),
+class _Asked:
+    """What is asked about the people of an access, given the decision without any of them."""
+
+    def __init__(self, policy: Policy, access: Access, without: Decision) -> None:
+        self._policy = policy
+        self._access = access
+        self._unavailable = replace(
+            without, outcome=Outcome.GAP, reason=Reason.EVIDENCE_UNAVAILABLE
         )
-        for pair, each in known
-    ]
-    return min(found, key=lambda each: RANK[each.reason], default=unavailable)
+        self._today = evidence_now().today
+        self._asked = (without, self._today)  # all that is asked is in that decision
+
+    def of(self, people: list[tuple[Pair, Known | None]]) -> Decision:
+        """Return the decision for all these people together: the worst one."""
+        found = (
+            self._unavailable if each is None else self._for(pair, each) for pair, each in people
+        )
+        return min(found, key=lambda each: RANK[each.reason], default=self._unavailable)
+
+    def _for(self, pair: Pair, known: Known) -> Decision:
+        found: Decision | None = known.answers.get(self._asked)
+        if found is None:
+            evidence = evidence_for(
+                self._policy, self._access, pair, known.subject, known.customer, self._today
+            )
+            found = known.answers[self._asked] = decide(self._policy, self._access, evidence)
+        return found
