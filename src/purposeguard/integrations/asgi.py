@@ -7,7 +7,7 @@ from typing import Any
 from purposeguard.exceptions import AccessDeniedError, ScopeError
 from purposeguard.guard import Guard
 from purposeguard.integrations.inbound import HEADER, Trusted, begin, server_span
-from purposeguard.integrations.problems import MEDIA_TYPE, problem
+from purposeguard.integrations.problems import MEDIA_TYPE, denial_in, problem
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -25,6 +25,9 @@ SERVER_SPAN = "purposeguard.server_span"
 """The key of a scope under which the server span is kept for what runs further inside."""
 
 _HEADER = HEADER.lower().encode()
+
+_BEGINNINGS = ("http.response.start", "websocket.http.response.start", "websocket.close")
+"""After these messages nothing else can be answered."""
 
 
 class ASGIPurpose:
@@ -79,10 +82,13 @@ class ASGIPurpose:
         try:
             with root:
                 await self._app(scope, receive, answer.send)
-        except AccessDeniedError as error:
-            if answer.begun:
+            await answer.release()
+        except Exception as error:
+            denial = answer.denial(error)
+            if denial is None:
+                await answer.release()
                 raise
-            await answer.deny(error)
+            await answer.deny(denial)
         finally:
             scope[ROOTS] = around
             root.end()
@@ -100,18 +106,54 @@ def token_in(scope: Scope) -> bytes | None:
 
 
 class _Answer:
-    """What is sent, and whether anything was."""
+    """What is sent, and whether anything was.
+
+    An app that is mounted or wrapped answers an error that it has no handler for with 500, and
+    raises it again. Such an answer is held back until it is known whether a denial was the error:
+    one that says its length, with the first part of its body. One that is streamed is sent at once.
+    """
 
     def __init__(self, scope: Scope, send: Send) -> None:
         self._send = send
         self._websocket = scope["type"] == "websocket"
-        self.begun = False
+        self._held: list[Message] = []
+        self._begun = False
 
     async def send(self, message: Message) -> None:
-        self.begun = self.begun or message["type"] in ("http.response.start", "websocket.close")
+        """Send a message, or hold it back."""
+        if self._holds(message):
+            self._held.append(message)
+            return
+        await self.release()
+        self._begun = self._begun or message["type"] in _BEGINNINGS
         await self._send(message)
 
+    def _holds(self, message: Message) -> bool:
+        if message["type"] == "http.response.start":
+            named = (name.lower() for name, _ in message.get("headers", ()))
+            return bool(message["status"] == 500 and b"content-length" in named)
+        # Middleware may send the whole body as one part, and then an empty one.
+        last = len(self._held) == 2 and not message.get("body")
+        return message["type"] == "http.response.body" and (len(self._held) == 1 or last)
+
+    async def release(self) -> None:
+        """Send what was held back."""
+        held, self._held = self._held, []
+        for message in held:
+            self._begun = True
+            await self._send(message)
+
+    def denial(self, error: Exception) -> AccessDeniedError | None:
+        """Return the denial that an error is, where it can be answered still."""
+        if self._begun:
+            return None
+        if self._held and isinstance(error, RuntimeError) and error.__cause__ is not None:
+            # Starlette says so of a response that is held back: it can't be handled any more.
+            return denial_in(error.__cause__)
+        return denial_in(error)
+
     async def deny(self, error: AccessDeniedError) -> None:
+        """Answer with the denial, in place of what was held back."""
         document = problem(error)
         if self._websocket:
             await self._send(

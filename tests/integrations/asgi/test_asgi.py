@@ -5,6 +5,7 @@ import asyncio
 import pytest
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
+from starlette.middleware.base import BaseHTTPMiddleware
 from starlette.responses import PlainTextResponse, StreamingResponse
 from starlette.routing import Mount, Route, WebSocketRoute
 from starlette.testclient import TestClient
@@ -81,9 +82,6 @@ def test_a_denial_is_answered(data):
         data.customer()
 
     routes = [Route("/", endpoint), WebSocketRoute("/talk", talk)]
-    client = TestClient(ASGIPurpose(Starlette(routes=routes), data.guard, "ads"))
-    with pytest.raises(AccessDeniedError):
-        client.get("/")  # Starlette answers 500 itself before the middleware around it is asked
     inside = Starlette(routes=routes, middleware=[Middleware(ASGIPurpose, data.guard, "ads")])
     answer = TestClient(inside).get("/")
     assert (answer.status_code, answer.json()["reason"]) == (403, "not_granted")
@@ -94,6 +92,118 @@ def test_a_denial_is_answered(data):
     ):
         socket.receive_text()
     assert (closed.value.code, closed.value.reason) == (1008, "not_granted")
+
+
+class Passing(BaseHTTPMiddleware):
+    """Middleware that sends each body on in parts."""
+
+    async def dispatch(self, request, call_next):
+        """Change nothing."""
+        return await call_next(request)
+
+
+@pytest.mark.parametrize("between", [[], [Middleware(Passing)]], ids=["plain", "parts"])
+@pytest.mark.parametrize("debug", [False, True])
+def test_a_denial_inside_an_app_that_answers_errors_itself(debug, between, data):
+    """Starlette sends a 500 and raises the error again: the answer is the denial's all the same."""
+
+    async def endpoint(request):
+        return PlainTextResponse(data.customer())
+
+    def child():
+        return Starlette(debug, [Route("/", endpoint)])
+
+    wrapped = [Middleware(ASGIPurpose, data.guard, "ads"), *between]
+    around = Starlette(routes=[Mount("/", child(), middleware=wrapped)])
+    mounted = Starlette(routes=[Mount("/", ASGIPurpose(child(), data.guard, "ads"))])
+    for app in (ASGIPurpose(child(), data.guard, "ads"), around, mounted):
+        answer = TestClient(app).get("/")
+        assert (answer.status_code, answer.json()["reason"]) == (403, "not_granted")
+
+
+def test_an_error_of_the_apps_own_is_answered_by_the_app(data):
+    """With all of its own answer, and raised again."""
+
+    async def endpoint(request):
+        raise ValueError("broken")
+
+    async def answers(request, error):
+        return PlainTextResponse("sorry", 500, {"x-own": "1"})
+
+    app = Starlette(routes=[Route("/", endpoint)], exception_handlers={Exception: answers})
+    guarded = ASGIPurpose(app, data.guard, "ads")
+    answer = TestClient(guarded, raise_server_exceptions=False).get("/")
+    assert (answer.status_code, answer.text, answer.headers["x-own"]) == (500, "sorry", "1")
+    with pytest.raises(ValueError, match="broken"):
+        TestClient(guarded).get("/")
+
+
+@pytest.mark.parametrize("length", [True, False])
+def test_a_500_in_parts_is_not_held_back(length, data):
+    """No longer than its first part, and not at all where it doesn't say its length."""
+    sent = []
+    known = []
+
+    async def app(scope, receive, send):
+        headers = [(b"Content-Length", b"2")] if length else []
+        await send({"type": "http.response.start", "status": 500, "headers": headers})
+        known.append(len(sent))
+        await send({"type": "http.response.body", "body": b"a", "more_body": True})
+        known.append(len(sent))
+        await send({"type": "http.response.body", "body": b"b", "more_body": True})
+        known.append(len(sent))
+        data.customer()
+
+    async def receive():
+        return {"type": "http.disconnect"}
+
+    async def send(message):
+        sent.append(message)
+
+    guarded = ASGIPurpose(app, data.guard, "ads")
+    with pytest.raises(AccessDeniedError):
+        asyncio.run(guarded({"type": "http", "headers": []}, receive, send))
+    assert known == ([0, 0, 3] if length else [1, 2, 3])
+    assert [message.get("body") for message in sent] == [None, b"a", b"b"]
+
+
+@pytest.mark.parametrize("own", [True, False])
+def test_denials_in_a_group_are_answered_as_the_first(own, data):
+    """As a task group raises them; a group with another error in it is the app's."""
+
+    async def endpoint(request):
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(data.customer_async())
+            tasks.create_task(fails())
+
+    async def fails():
+        if own:
+            raise ValueError
+        await data.customer_async()
+
+    app = Starlette(routes=[Route("/", endpoint)])
+    answer = TestClient(ASGIPurpose(app, data.guard, "ads"), raise_server_exceptions=False).get("/")
+    assert answer.status_code == (500 if own else 403)
+
+
+def test_a_denial_after_a_websocket_was_refused_is_raised(data):
+    """With a response of the app's own: nothing may be sent behind it."""
+    sent = []
+
+    async def app(scope, receive, send):
+        await send({"type": "websocket.http.response.start", "status": 401, "headers": []})
+        data.customer()
+
+    async def receive():
+        return {"type": "websocket.connect"}
+
+    async def send(message):
+        sent.append(message["type"])
+
+    guarded = ASGIPurpose(app, data.guard, "ads")
+    with pytest.raises(AccessDeniedError):
+        asyncio.run(guarded({"type": "websocket", "headers": []}, receive, send))
+    assert sent == ["websocket.http.response.start"]
 
 
 def run(app, scope, messages=()):

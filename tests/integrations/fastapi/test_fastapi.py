@@ -411,6 +411,33 @@ def test_a_denial_in_a_dependency_or_in_middleware(service):
     assert answer.headers["content-type"] == "application/problem+json"
 
 
+@pytest.mark.parametrize("handler", [False, True])
+def test_a_denial_in_a_mounted_app(handler, service):
+    """That has no adapter of its own, and so no handler: the one around it answers."""
+    child = FastAPI()
+
+    @child.get("/declared", dependencies=[service.declares("ads")])
+    def declared():
+        return service.customer()
+
+    @child.get("/none")
+    async def none():
+        return await service.customer_async()
+
+    @child.get("/own")
+    def own():
+        raise RuntimeError("its own") from ValueError()
+
+    service.app.mount("/child", child)
+    if not handler:
+        del service.app.exception_handlers[AccessDeniedError]
+    for path, reason in (("declared", "not_granted"), ("none", "purpose_undeclared")):
+        answer = service.get(f"/child/{path}")
+        assert (answer.status_code, answer.json()["reason"]) == (403, reason)
+    with pytest.raises(RuntimeError, match="its own"):
+        service.get("/child/own")
+
+
 def test_a_denial_in_the_middle_of_a_body(plain):
     """Can't be answered any more: the connection breaks off, and nothing more is sent."""
 
