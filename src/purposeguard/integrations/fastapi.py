@@ -1,16 +1,17 @@
 """FastAPI: a dependency that opens a root scope, and keeps it to the response's last byte."""
 
+import inspect
 from collections.abc import AsyncGenerator, Iterator, Sequence
 from typing import Any
 
 from fastapi import FastAPI, Response, WebSocket, routing
 from fastapi.responses import JSONResponse
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import HTTPConnection
 
 from purposeguard.exceptions import AccessDeniedError, ScopeError
 from purposeguard.guard import Guard
 from purposeguard.integrations.asgi import (
-    POLICY_VIOLATION,
     ROOTS,
     SERVER_SPAN,
     ASGIPurpose,
@@ -18,7 +19,7 @@ from purposeguard.integrations.asgi import (
 )
 from purposeguard.integrations.coverage import Declared, guarded_for, qualified, refuse_raw
 from purposeguard.integrations.inbound import Trusted, go_on
-from purposeguard.integrations.problems import MEDIA_TYPE, problem
+from purposeguard.integrations.problems import MEDIA_TYPE, denial_in, problem
 
 EXTENSION = "purposeguard"
 """The attribute of an app's `state` under which its adapters are listed."""
@@ -58,6 +59,7 @@ class FastAPIPurposes:
         app.add_middleware(ASGIPurpose, guard=self.guard, at_start=in_app.check)
         handlers: dict[Any, Any] = app.exception_handlers
         handlers.setdefault(AccessDeniedError, _denied)
+        handlers.setdefault(ExceptionGroup, in_app.denied_in_group)
         document = app.openapi
 
         def openapi() -> dict[str, Any]:
@@ -159,6 +161,20 @@ class _InApp:
         ]
         refuse_raw(self._guard, "endpoint", endpoints)
 
+    async def denied_in_group(
+        self, connection: HTTPConnection, group: ExceptionGroup[Any]
+    ) -> Response:
+        """Answer a group of denials as its first one: no handler for denials is asked for it."""
+        denial = denial_in(group)
+        if denial is None:
+            raise group
+        handlers: dict[Any, Any] = self._app.exception_handlers
+        handler = next(handlers[kind] for kind in type(denial).__mro__ if kind in handlers)
+        if not inspect.iscoroutinefunction(handler):
+            return await run_in_threadpool(handler, connection, denial)
+        answer: Response = await handler(connection, denial)
+        return answer
+
 
 def adapters(app: FastAPI) -> list[_InApp]:
     """Return the adapters that were put into an app."""
@@ -176,9 +192,8 @@ def _methods(route: Any) -> str:
     return ",".join(methods) or "WEBSOCKET"
 
 
-async def _denied(connection: HTTPConnection, error: AccessDeniedError) -> Response | None:
-    document = problem(error)
+async def _denied(connection: HTTPConnection, error: AccessDeniedError) -> Response:
     if isinstance(connection, WebSocket):
-        await connection.close(POLICY_VIOLATION, document["reason"])
-        return None
+        raise error  # the middleware knows whether it can be closed still
+    document = problem(error)
     return JSONResponse(document, document["status"], media_type=MEDIA_TYPE)

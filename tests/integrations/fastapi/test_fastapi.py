@@ -411,6 +411,96 @@ def test_a_denial_in_a_dependency_or_in_middleware(service):
     assert answer.headers["content-type"] == "application/problem+json"
 
 
+async def mine_async(connection, error):
+    """Answer a denial as an app of its own mind does."""
+    return PlainTextResponse("mine", 451)
+
+
+def mine_sync(connection, error):
+    """Answer a denial as an app of its own mind does, in a thread."""
+    return PlainTextResponse("mine", 451)
+
+
+@pytest.mark.parametrize(
+    ("handler", "status"), [(None, 403), (mine_async, 451), (mine_sync, 451)], ids=str
+)
+def test_denials_in_a_group(handler, status, service):
+    """As a task group raises them: answered as one is, by the app's own handler where it has one.
+
+    A group with another error in it is the app's.
+    """
+    if handler is not None:
+        service.app.add_exception_handler(OutOfPurposeError, handler)
+
+    async def fails():
+        raise ValueError("broken")
+
+    async def together(*work):
+        async with asyncio.TaskGroup() as tasks:
+            for each in work:
+                tasks.create_task(each())
+
+    @service.app.get("/denied", dependencies=[service.declares("ads")])
+    async def denied():
+        await together(service.customer_async, service.customer_async)
+
+    @service.app.get("/both", dependencies=[service.declares("ads")])
+    async def both():
+        await together(service.customer_async, fails)
+
+    assert service.get("/denied").status_code == status
+    with pytest.raises(ExceptionGroup):
+        service.get("/both")
+
+
+def talk(app, sent):
+    """Have a conversation with a WebSocket at `/`, and note the types of what it sends."""
+    scope = {"type": "websocket", "path": "/", "query_string": b"", "headers": []}
+
+    async def receive():
+        return {"type": "websocket.connect"}
+
+    async def send(message):
+        sent.append((message["type"], message.get("code"), message.get("reason")))
+
+    asyncio.run(app(scope, receive, send))
+
+
+@pytest.mark.parametrize("mounted", [False, True])
+def test_denials_in_a_group_close_a_websocket(mounted, plain):
+    """With the reason of the first, also in a mounted app."""
+    app = FastAPI() if mounted else plain.app
+
+    @app.websocket("/", dependencies=[plain.declares("ads")])
+    async def endpoint(socket: WebSocket):
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(plain.customer_async())
+
+    if mounted:
+        plain.app.mount("", app)
+    sent = []
+    talk(plain.app, sent)
+    assert sent == [("websocket.close", 1008, "not_granted")]
+
+
+@pytest.mark.parametrize("end", ["close", "http.response.start"])
+def test_a_denial_after_the_end_of_a_websocket(end, plain):
+    """Is raised as it is: nothing can be answered any more."""
+
+    @plain.app.websocket("/", dependencies=[plain.declares("ads")])
+    async def endpoint(socket: WebSocket):
+        if end == "close":
+            await socket.close(1000, "")
+        else:
+            await socket.send({"type": "websocket.http.response.start", "status": 401})
+        plain.customer()
+
+    sent = []
+    with pytest.raises(OutOfPurposeError):
+        talk(plain.app, sent)
+    assert [kind for kind, *_ in sent] == [f"websocket.{end}"]
+
+
 @pytest.mark.parametrize("handler", [False, True])
 def test_a_denial_in_a_mounted_app(handler, service):
     """That has no adapter of its own, and so no handler: the one around it answers."""
