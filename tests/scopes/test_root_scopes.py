@@ -233,3 +233,18 @@ def test_what_is_learnt_late_holds_wherever_the_chain_is_held(guard):
     with scope:
         assert read(guard) != "granted"
     assert copied.run(read, guard) != "granted"
+
+
+def test_what_was_opened_inside_stays_where_it_is_entered_once_more(guard):
+    """And where the same is declared once more: neither may widen what is in force."""
+    scope = guard.open_root()
+    with scope, guard.purpose("hiring.contact"):
+        assert scope.become(("hiring",), None)
+        with scope:
+            assert guard.purposes_in_force() == ("hiring", "hiring.contact")
+            assert not scope.become(("hiring",), None)
+            assert guard.purposes_in_force() == ("hiring", "hiring.contact")
+        assert scope.become(("ads",), None)
+        with scope:
+            assert guard.purposes_in_force() == ("ads", "hiring.contact")
+    scope.end()

@@ -6,7 +6,7 @@ from typing import Any
 
 from purposeguard.exceptions import AccessDeniedError, ScopeError
 from purposeguard.guard import Guard
-from purposeguard.integrations.inbound import HEADER, Trusted, begin, server_span
+from purposeguard.integrations.inbound import HEADER, Claim, Trusted, go_on, server_span
 from purposeguard.integrations.problems import MEDIA_TYPE, denial_in, problem
 
 Scope = MutableMapping[str, Any]
@@ -23,6 +23,9 @@ ROOTS = "purposeguard.roots"
 
 SERVER_SPAN = "purposeguard.server_span"
 """The key of a scope under which the server span is kept for what runs further inside."""
+
+CLAIMS = "purposeguard.claims"
+"""The key of a scope under which is kept, for each guard, what the token says to whom it trusts."""
 
 _HEADER = HEADER.lower().encode()
 
@@ -74,8 +77,9 @@ class ASGIPurpose:
             await self._app(scope, receive, send)
             return
         span = scope.setdefault(SERVER_SPAN, server_span())
-        token = token_in(scope) if self._trusted is not None else None
-        root = begin(self._guard, self._purpose, token=token, trusted=self._trusted, span=span)
+        root = self._guard.open_root()
+        if self._purpose is not None:
+            go_on(root, self._purpose, claim_in(scope, self._guard, self._trusted), span=span)
         answer = _Answer(scope, send)
         around = scope.get(ROOTS, {})
         scope[ROOTS] = {**around, self._guard: root}
@@ -99,10 +103,17 @@ class ASGIPurpose:
             self._at_start = None
 
 
-def token_in(scope: Scope) -> bytes | None:
-    """Return the token that a request came with, or None where there is none, or several."""
-    found = [value for name, value in scope["headers"] if name == _HEADER]
-    return found[0] if len(found) == 1 else None
+def claim_in(scope: Scope, guard: Guard, trusted: Trusted | None) -> Claim | None:
+    """Return what the token of a request says, if any that a guard was told to trust believes it.
+
+    Each reads it once for a request: a token that expires meanwhile goes on to narrow.
+    """
+    read: dict[Trusted, Claim | None] = scope.setdefault(CLAIMS, {}).setdefault(guard, {})
+    if trusted is not None and trusted not in read:
+        # Several tokens are none: joined, as WSGI servers join them, they are counted as malformed.
+        found = b",".join(value for name, value in scope["headers"] if name == _HEADER)
+        read[trusted] = trusted.read(found) if found else None
+    return next((claim for claim in read.values() if claim is not None), None)
 
 
 class _Answer:

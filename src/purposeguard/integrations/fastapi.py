@@ -15,7 +15,7 @@ from purposeguard.integrations.asgi import (
     ROOTS,
     SERVER_SPAN,
     ASGIPurpose,
-    token_in,
+    claim_in,
 )
 from purposeguard.integrations.coverage import Declared, guarded_for, qualified, refuse_raw
 from purposeguard.integrations.inbound import Trusted, go_on
@@ -81,7 +81,8 @@ class Declaration:
 
         FastAPI may take back the context that a dependency leaves behind, as where it traces
         itself. So the scope is the middleware's, and is entered once more where something in
-        between has dropped it. Raises ScopeError in an app that has no such middleware.
+        between has dropped it. A further declaration on the way to the same endpoint changes
+        nothing. Raises ScopeError in an app that has no such middleware.
         """
         scope = connection.scope
         root = scope.get(ROOTS, {}).get(self.guard)
@@ -92,8 +93,11 @@ class Declaration:
             )
         nearest = _nearest(self.guard, scope.get("route"))
         purpose = self.purpose if nearest is None else nearest
-        token = token_in(scope) if self._trusted is not None else None
-        go_on(root, purpose, token=token, trusted=self._trusted, span=scope.get(SERVER_SPAN))
+        claim = claim_in(scope, self.guard, self._trusted)
+        changed = go_on(root, purpose, claim, span=scope.get(SERVER_SPAN))
+        if root.current() and not changed:
+            yield
+            return
         with root:
             yield
 

@@ -45,23 +45,21 @@ def begin(
     """
     root = guard.open_root()
     if purpose is not None:
-        go_on(root, purpose, token=token, trusted=trusted, span=span)
+        claim = trusted.read(token) if trusted is not None and token is not None else None
+        go_on(root, purpose, claim, span=span)
     return root
 
 
 def go_on(
-    root: RootScope,
-    purpose: str,
-    *,
-    token: str | bytes | None = None,
-    trusted: Trusted | None = None,
-    span: Span | None = None,
-) -> None:
-    """Declare what a request turns out to be for, within the root scope that it has."""
+    root: RootScope, purpose: str, claim: Claim | None = None, *, span: Span | None = None
+) -> bool:
+    """Declare what a request turns out to be for, within the root scope that it has.
+
+    Return whether anything else was declared before.
+    """
     _mark(get_current_span() if span is None else span, purpose)
-    claim = trusted.read(token) if trusted is not None and token is not None else None
     claimed, issuer = ((), None) if claim is None else (claim.purposes, claim.issuer)
-    root.become((*claimed, purpose), issuer)
+    return root.become((*claimed, purpose), issuer)
 
 
 def server_span() -> Span | None:

@@ -14,6 +14,7 @@ from starlette.websockets import WebSocketDisconnect
 from integrations.web_kit import DATA, Data
 from purposeguard import AccessDeniedError, ScopeError, UnknownNameError
 from purposeguard.integrations.asgi import ASGIPurpose
+from purposeguard.integrations.tokens import TrustedIssuers
 
 
 @pytest.fixture
@@ -266,7 +267,6 @@ def test_what_fails_at_the_start_keeps_the_app_from_serving(data):
         ("support", [b"support.inquiry"], "granted"),
         ("support", [b"ads"], "not_granted"),
         ("support", [], "granted"),
-        ("support", [b"ads", b"ads"], "granted"),  # several are none
         ("ads", [b"support"], "not_granted"),
         (None, [b"support"], "purpose_undeclared"),
     ],
@@ -282,6 +282,36 @@ def test_a_token_can_only_narrow(own, headers, reason, data):
     named = [(b"purposeguard-purpose", value) for value in headers]
     run(guarded, {"type": "http", "headers": [(b"host", b"here"), *named]})
     assert seen == [reason]
+
+
+def test_several_tokens_are_refused_and_counted(data):
+    """As a WSGI server's joined ones are: they narrow nothing."""
+    trusted = TrustedIssuers("here", {"billing": b"a key of the tests, no secret key"})
+    seen = []
+
+    async def app(scope, receive, send):
+        seen.append(data.reason())
+
+    headers = [(b"purposeguard-purpose", b"one"), (b"purposeguard-purpose", b"two")]
+    guarded = ASGIPurpose(app, data.guard, "support", trusted=trusted)
+    run(guarded, {"type": "http", "headers": headers})
+    assert (seen, dict(trusted.refused)) == (["granted"], {"malformed": 1})
+
+
+def test_a_token_is_read_once_and_narrows_all_that_is_inside(data):
+    """An inner app that trusts nobody by itself is no way out; another guard's adapter is."""
+    trusted, other = Trusting(), Data()
+    seen = []
+
+    async def app(scope, receive, send):
+        seen.append((data.reason(), other.reason()))
+
+    inner = ASGIPurpose(ASGIPurpose(app, data.guard, "support"), other.guard, "support")
+    again = ASGIPurpose(inner, data.guard, "support", trusted=trusted)
+    guarded = ASGIPurpose(again, data.guard, "support", trusted=trusted)
+    run(guarded, {"type": "http", "headers": [(b"purposeguard-purpose", b"ads")]})
+    assert seen == [("not_granted", "granted")]
+    assert trusted.asked == [b"ads"]
 
 
 def test_headers_are_nothing_without_a_trusted_issuer(data):

@@ -22,6 +22,7 @@ from integrations.web_kit import DATA, INSTRUMENTED, POLICY, Data
 from purposeguard import AccessDeniedError, Guard, OutOfPurposeError, ScopeError, UnknownNameError
 from purposeguard.integrations.coverage import Declared
 from purposeguard.integrations.fastapi import FastAPIPurposes, adapters
+from purposeguard.integrations.tokens import HEADER, TokenIssuer, TrustedIssuers
 
 
 class Service(Data):
@@ -136,6 +137,78 @@ def test_a_purpose_inside_never_stands_alone(service):
             return " ".join([service.reason(), *service.guard.purposes_in_force()])
 
     assert service.get("/").text == "not_granted ads support"
+
+
+@pytest.mark.parametrize("before", [False, True])
+def test_what_narrows_between_two_declarations_stays_in_force(before, plain):
+    """Also where it stands before the first of them."""
+
+    async def narrower():
+        with plain.guard.purpose("ads", across_yield=True):
+            yield
+
+    ways = [plain.declares("support"), Depends(narrower)]
+    router = APIRouter(dependencies=ways[::-1] if before else ways)
+
+    @router.get("/one")
+    async def one():
+        return " ".join([plain.reason(), *plain.guard.purposes_in_force()])
+
+    @router.get("/two", dependencies=[plain.declares("support")])
+    def two(_: None = plain.declares("support")):
+        return " ".join([plain.reason(), *plain.guard.purposes_in_force()])
+
+    plain.app.include_router(router)
+    for path in ("/one", "/two"):
+        assert plain.get(path).text == "not_granted support ads", path
+
+
+def test_what_narrows_before_a_nearer_declaration_is_never_lost():
+    """Where routers that are included tell it late, there is a gap, and no grant."""
+    service = Service()
+
+    async def narrower():
+        with service.guard.purpose("ads", across_yield=True):
+            yield
+
+    bare, outer = APIRouter(), APIRouter()
+
+    @bare.get("/")
+    async def endpoint():
+        return service.reason()
+
+    outer.include_router(bare, dependencies=[service.declares("support.inquiry")])
+    around = [service.declares("support"), Depends(narrower)]
+    service.app.include_router(outer, dependencies=around)
+    assert service.get("/").text in ("purpose_closed", "not_granted")
+
+
+def test_a_token_narrows_to_the_end_of_a_request():
+    """Whoever else declares the same, later and without trust; it is read once."""
+    service = Service()
+    issuer = TokenIssuer("hr", b"a key of the tests, no secret key", seconds=1)
+    trusted = TrustedIssuers("here", {"hr": b"a key of the tests, no secret key"}, leeway=0)
+    trusting = FastAPIPurposes(service.guard, trusted=trusted)
+
+    async def wait():
+        await asyncio.sleep(1.2)
+
+    around = [Depends(trusting("support")), Depends(wait)]
+    router = APIRouter(dependencies=around)
+
+    @router.get("/same", dependencies=[Depends(trusting("support"))])
+    @router.get("/other", dependencies=[service.declares("support")])
+    @router.get("/another", dependencies=[service.declares("support.inquiry")])
+    async def endpoint():
+        return service.reason()
+
+    service.app.include_router(router)
+    for path in ("/same", "/other", "/another"):
+        with service.guard.purpose("ads"):
+            token = issuer.token_for(service.guard, "here")
+        assert service.get(path, headers={HEADER: token}).text == "not_granted", path
+    assert service.get("/same", headers={HEADER: "junk"}).text == "granted"
+    assert dict(trusted.refused) == {"malformed": 1}
 
 
 def test_an_app_without_the_adapter_is_told():
