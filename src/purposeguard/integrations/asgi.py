@@ -56,9 +56,9 @@ class ASGIPurpose:
     ) -> None:
         if purpose is not None:
             guard.require_purpose(purpose, depth=2)
-        self._app = app
-        self._guard = guard
-        self._purpose = purpose
+        self.app = app
+        self.guard = guard
+        self.purpose = purpose
         self._trusted = trusted
         self._at_start = at_start
 
@@ -74,18 +74,18 @@ class ASGIPurpose:
             await send({"type": "lifespan.startup.failed", "message": str(error)})
             return
         if scope["type"] not in ("http", "websocket"):
-            await self._app(scope, receive, send)
+            await self.app(scope, receive, send)
             return
         span = scope.setdefault(SERVER_SPAN, server_span())
-        root = self._guard.open_root()
-        if self._purpose is not None:
-            go_on(root, self._purpose, claim_in(scope, self._guard, self._trusted), span=span)
+        root = self.guard.open_root()
+        if self.purpose is not None:
+            go_on(root, self.purpose, claim_in(scope, self.guard, self._trusted), span=span)
         answer = _Answer(scope, send)
         around = scope.get(ROOTS, {})
-        scope[ROOTS] = {**around, self._guard: root}
+        scope[ROOTS] = {**around, self.guard: root}
         try:
             with root:
-                await self._app(scope, receive, answer.send)
+                await self.app(scope, receive, answer.send)
             await answer.release()
         except Exception as error:
             denial = answer.denial(error)

@@ -1,10 +1,10 @@
 """FastAPI: a dependency that opens a root scope, and keeps it to the response's last byte."""
 
 import inspect
-from collections.abc import AsyncGenerator, Iterator, Sequence
+from collections.abc import AsyncGenerator, Iterator
 from typing import Any
 
-from fastapi import FastAPI, Response, WebSocket, routing
+from fastapi import FastAPI, Response, WebSocket
 from fastapi.responses import JSONResponse
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import HTTPConnection
@@ -17,7 +17,8 @@ from purposeguard.integrations.asgi import (
     ASGIPurpose,
     claim_in,
 )
-from purposeguard.integrations.coverage import Declared, guarded_for, qualified, refuse_raw
+from purposeguard.integrations.coverage import Declared, declared_for, qualified, refuse_raw
+from purposeguard.integrations.fastapi_routes import Way, ways_into
 from purposeguard.integrations.inbound import Trusted, go_on
 from purposeguard.integrations.problems import MEDIA_TYPE, denial_in, problem
 
@@ -103,17 +104,21 @@ class Declaration:
 
 
 def _nearest(guard: Guard, route: Any) -> str | None:
-    """Return what a route is for: of all its dependencies, the last one says it."""
-    declared = _declarations(guard, getattr(route, "dependant", None))
-    return next((each.purpose for each in reversed(list(declared))), None)
+    """Return what a route is for: of its own dependencies, the last one says it."""
+    direct = getattr(getattr(route, "dependant", None), "dependencies", ())
+    calls = [inner.call for inner in direct if _declares(guard, inner)]
+    return calls[-1].purpose if calls else None
 
 
-def _declarations(guard: Guard, dependant: Any) -> Iterator[Declaration]:
-    """Yield the declarations that a route depends on, in the order in which they are called."""
-    for inner in getattr(dependant, "dependencies", ()):
-        yield from _declarations(guard, inner)
-        if isinstance(inner.call, Declaration) and inner.call.guard is guard:
-            yield inner.call
+def _declares(guard: Guard, dependant: Any) -> bool:
+    return isinstance(dependant.call, Declaration) and dependant.call.guard is guard
+
+
+def _dependants(outer: Any) -> Iterator[tuple[Any, Any]]:
+    """Yield all that an endpoint depends on, and what depends on it."""
+    for inner in getattr(outer, "dependencies", ()):
+        yield inner, outer
+        yield from _dependants(inner)
 
 
 class _InApp:
@@ -124,46 +129,43 @@ class _InApp:
         self._app = app
 
     def declared(self) -> list[Declared]:
-        """Return the app's routes, in the order of registration."""
-        return [
-            self._declared(route)
-            for route in _routes(self._app)
-            if getattr(route, "endpoint", None) is not None
-        ]
+        """Return the app's routes and those of mounted apps, in the order of registration."""
+        return list(map(self._declared, ways_into(self._app, self._guard)))
 
-    def _declared(self, route: Any) -> Declared:
-        endpoint = route.endpoint
-        own, nearest = guarded_for(self._guard, endpoint), self._purpose(route)
-        return Declared(
-            f"{_methods(route)} {route.path}",
-            qualified(endpoint),
-            own or nearest,
-            "guard" if own else "dependency" if nearest else None,
-            own=not hasattr(route, "dependant"),
-        )
-
-    def _purpose(self, route: Any) -> str | None:
-        return _nearest(self._guard, route)
+    def _declared(self, way: Way) -> Declared:
+        nearest = _nearest(self._guard, way.route)
+        outer = (way.around, "middleware") if nearest is None else (nearest, "dependency")
+        purpose, by = declared_for(self._guard, [way.endpoint], *outer)
+        return Declared(way.name, qualified(way.endpoint), purpose, by, own=way.own)
 
     def mark(self, document: dict[str, Any]) -> dict[str, Any]:
         """Say in an OpenAPI document what each operation is for."""
         paths = document.get("paths", {})
-        for route in _routes(self._app):
-            purpose = self._purpose(route)
-            operations = paths.get(getattr(route, "path_format", None), {})
-            for method in getattr(route, "methods", None) or () if purpose else ():
+        for way in ways_into(self._app, self._guard):
+            purpose = None if way.mounted else self._declared(way).purpose
+            operations = paths.get(getattr(way.route, "path_format", None), {})
+            for method in getattr(way.route, "methods", None) or () if purpose else ():
                 if method.lower() in operations:
                     operations[method.lower()]["x-purpose"] = purpose
         return document
 
     def check(self) -> None:
-        """Raise ScopeError where an endpoint passes a guard by."""
-        endpoints = [
-            (f"{_methods(route)} {route.path}", endpoint)
-            for route in _routes(self._app)
-            if (endpoint := getattr(route, "endpoint", None)) is not None
-        ]
-        refuse_raw(self._guard, "endpoint", endpoints)
+        """Raise ScopeError where an endpoint passes a guard by, or a purpose is misplaced."""
+        ways = list(ways_into(self._app, self._guard))
+        refuse_raw(self._guard, "endpoint", [(way.name, way.endpoint) for way in ways])
+        misplaced = [fault for way in ways for fault in self._misplaced(way)]
+        if misplaced:
+            raise ScopeError("; ".join(dict.fromkeys(misplaced)))
+
+    def _misplaced(self, way: Way) -> Iterator[str]:
+        route = getattr(way.route, "dependant", None)
+        for inner, outer in _dependants(route):
+            if outer is not route and _declares(self._guard, inner):
+                yield (
+                    f"the endpoint `{way.name}` has a purpose declared inside its dependency "
+                    f"`{qualified(outer.call)}`: declare it in the route, and open "
+                    "`guard.purpose(…)` in the dependency"
+                )
 
     async def denied_in_group(
         self, connection: HTTPConnection, group: ExceptionGroup[Any]
@@ -183,17 +185,6 @@ class _InApp:
 def adapters(app: FastAPI) -> list[_InApp]:
     """Return the adapters that were put into an app."""
     return list(getattr(app.state, EXTENSION, []))
-
-
-def _routes(app: FastAPI) -> Sequence[Any]:
-    """Return an app's routes: a tree since FastAPI 0.137, a list before."""
-    walk = getattr(routing, "iter_route_contexts", None)
-    return app.routes if walk is None else list(walk(app.routes))
-
-
-def _methods(route: Any) -> str:
-    methods = sorted(set(getattr(route, "methods", None) or ()) - {"HEAD"})
-    return ",".join(methods) or "WEBSOCKET"
 
 
 async def _denied(connection: HTTPConnection, error: AccessDeniedError) -> Response:

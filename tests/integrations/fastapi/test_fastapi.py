@@ -7,7 +7,7 @@ import threading
 from contextlib import asynccontextmanager
 
 import pytest
-from fastapi import APIRouter, BackgroundTasks, Depends, FastAPI, Request, WebSocket
+from fastapi import APIRouter, BackgroundTasks, Depends, FastAPI, Request, Security, WebSocket
 from fastapi.responses import PlainTextResponse, StreamingResponse
 from fastapi.testclient import TestClient
 from opentelemetry.instrumentation.fastapi import FastAPIInstrumentor
@@ -15,11 +15,17 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import SpanKind
+from starlette.applications import Starlette
+from starlette.endpoints import HTTPEndpoint
+from starlette.middleware import Middleware
 from starlette.middleware.base import BaseHTTPMiddleware
+from starlette.routing import Host, Mount, Route, WebSocketRoute
+from starlette.staticfiles import StaticFiles
 from starlette.websockets import WebSocketDisconnect
 
 from integrations.web_kit import DATA, INSTRUMENTED, POLICY, Data
 from purposeguard import AccessDeniedError, Guard, OutOfPurposeError, ScopeError, UnknownNameError
+from purposeguard.integrations.asgi import ASGIPurpose
 from purposeguard.integrations.coverage import Declared
 from purposeguard.integrations.fastapi import FastAPIPurposes, adapters
 from purposeguard.integrations.tokens import HEADER, TokenIssuer, TrustedIssuers
@@ -773,6 +779,201 @@ def test_routes_and_what_declares_them(plain):
         Declared("GET /area/own", f"{here}.own", "support", "dependency"),
         Declared("POST /area/default", f"{here}.default", "hiring", "dependency"),
     ]
+
+
+def listed(app):
+    """Return what an app's adapters tell of it, apart from what is the framework's own."""
+    return {
+        each.name: (each.purpose, each.by)
+        for adapter in adapters(app)
+        for each in adapter.declared()
+        if not each.own
+    }
+
+
+async def starlette_endpoint(request):
+    """Answer as a Starlette route does."""
+    return PlainTextResponse("")
+
+
+async def starlette_talk(socket):
+    """Talk as a Starlette route does."""
+    await socket.accept()
+
+
+def test_every_way_into_an_app_is_listed(plain, tmp_path):
+    """Routes of Starlette and of mounted apps too; static files are the framework's own."""
+    app, child, router = plain.app, FastAPI(), APIRouter()
+
+    class Other(HTTPEndpoint):
+        """Takes any method."""
+
+    async def opaque(scope, receive, send):
+        """Nothing."""
+
+    @app.head("/head")
+    def head():
+        """Nothing."""
+
+    @child.get("/all")
+    def everybody():
+        """Nothing."""
+
+    @child.get("/declared", dependencies=[plain.declares("support")])
+    def declared():
+        """Nothing."""
+
+    app.add_route("/people", starlette_endpoint)
+    app.router.routes.append(WebSocketRoute("/feed", starlette_talk))
+    app.router.routes.append(Route("/class", Other))
+    app.mount("/child", child)
+    app.mount("/again", child)
+    app.router.routes.append(Mount("/mount", routes=[Route("/r", starlette_endpoint)]))
+    app.router.routes.append(Host("api.example", child))
+    app.mount("/opaque", opaque)
+    app.mount("/static", StaticFiles(directory=tmp_path))
+    app.mount("/self", app)
+    child.mount("/deeper", Starlette(routes=[Route("/r", starlette_endpoint)]))
+    router.add_route("/included", starlette_endpoint)
+    app.include_router(router, prefix="/area")
+    none, support = (None, None), ("support", "dependency")
+    assert listed(app) == {
+        "HEAD /head": none,
+        "GET /people": none,
+        "WEBSOCKET /feed": none,
+        "ANY /class": none,
+        "GET /child/all": none,
+        "GET /child/declared": support,
+        "GET /child/deeper/r": none,
+        "GET /again/all": none,
+        "GET /again/declared": support,
+        "GET /again/deeper/r": none,
+        "GET /mount/r": none,
+        "GET api.example/all": none,
+        "GET api.example/declared": support,
+        "GET api.example/deeper/r": none,
+        "MOUNT /opaque": none,
+        "GET /area/included": none,
+    }
+
+
+def test_what_middleware_declares_is_listed(plain):
+    """Around a mounted app, in it, or around a route; the innermost begins the scope."""
+
+    def around(purpose):
+        return Middleware(ASGIPurpose, plain.guard, purpose)
+
+    def child(*middleware, **options):
+        return Starlette(routes=[Route("/", starlette_endpoint, **options)], middleware=middleware)
+
+    async def opaque(scope, receive, send):
+        """Nothing."""
+
+    other = FastAPI()
+    plain.purposes.install(other)
+    other.add_route("/", starlette_endpoint)
+    own = child(middleware=[around("hiring")])
+    foreign = Middleware(ASGIPurpose, Guard(), "support")
+    plain.app.mount("/wrapped", ASGIPurpose(child(), plain.guard, "ads"))
+    plain.app.mount("/opaque", ASGIPurpose(opaque, plain.guard, "ads"))
+    plain.app.mount("/inside", ASGIPurpose(child(around("support")), plain.guard, "ads"))
+    plain.app.mount("/route", ASGIPurpose(own, plain.guard, "ads"))
+    plain.app.mount("/adapter", ASGIPurpose(other, plain.guard, "ads"))
+    plain.app.mount("/foreign", child(foreign))
+    plain.app.router.routes.append(Mount("/mount", child(), middleware=[around("ads")]))
+    assert listed(plain.app) == {
+        "GET /wrapped/": ("ads", "middleware"),
+        "MOUNT /opaque": ("ads", "middleware"),
+        "GET /inside/": ("support", "middleware"),
+        "GET /route/": ("hiring", "middleware"),
+        "GET /adapter/": (None, None),
+        "GET /foreign/": (None, None),
+        "GET /mount/": ("ads", "middleware"),
+    }
+
+
+def test_a_guard_above_a_route_of_a_mounted_app_is_refused(plain):
+    """As it is above one of the app's own."""
+    child = FastAPI()
+
+    @plain.guard.access("customer")
+    @child.get("/wrong")
+    def wrong():
+        return "wrong"
+
+    plain.app.mount("/child", child)
+    with pytest.raises(ScopeError, match="the endpoint `GET /child/wrong` is the raw function"):
+        plain.get("/")
+
+
+def test_a_route_and_its_endpoint_may_both_declare(plain):
+    """Then both must permit, and list and document name both, outermost first."""
+
+    @plain.app.get("/both", dependencies=[plain.declares("ads")])
+    @plain.guard.purpose("support")
+    def both():
+        return " ".join([plain.reason(), *plain.guard.purposes_in_force()])
+
+    @plain.app.get("/guard")
+    @plain.guard.purpose("support")
+    def of_guard():
+        """Nothing."""
+
+    assert plain.get("/both").text == "not_granted ads support"
+    assert listed(plain.app) == {
+        "GET /both": ("ads, support", "dependency, guard"),
+        "GET /guard": ("support", "guard"),
+    }
+    paths = plain.app.openapi()["paths"]
+    found = {path: operations["get"]["x-purpose"] for path, operations in paths.items()}
+    assert found == {"/both": "ads, support", "/guard": "support"}
+
+
+@pytest.mark.parametrize("route", [None, "ads"])
+@pytest.mark.parametrize("form", ["function", "class", "security"])
+def test_a_purpose_declared_inside_a_dependency_is_refused(form, route):
+    """It would be for the whole route, and says nothing there: where the route has none, too."""
+    service = Service()
+
+    async def user(_: None = service.declares("support")):
+        return service.reason()
+
+    class User:
+        def __init__(self, _: None = service.declares("support")):
+            """Nothing."""
+
+    depends = {"function": Depends(user), "class": Depends(User), "security": Security(user)}[form]
+    ways = [] if route is None else [service.declares(route)]
+
+    @service.app.get("/", dependencies=ways)
+    def endpoint(_=depends):
+        return service.reason()
+
+    place = rf"{User.__qualname__ if form == 'class' else user.__qualname__}`"
+    with pytest.raises(ScopeError) as raised:
+        service.get("/")
+    assert str(raised.value).startswith("the endpoint `GET /` has a purpose declared inside its")
+    assert place in str(raised.value)
+    assert "guard.purpose(…)" in str(raised.value)
+
+
+def test_a_dependency_may_have_a_purpose_of_its_own(plain):
+    """On top of the route's: the guard's own `purpose`."""
+
+    @plain.guard.purpose("support")
+    async def user():
+        return plain.reason()
+
+    @plain.app.get("/", dependencies=[Security(plain.purposes("ads"))])
+    def endpoint(user: str = Depends(user)):
+        return f"{user} {' '.join(plain.guard.purposes_in_force())}"
+
+    @plain.app.get("/right", dependencies=[plain.declares("support")])
+    def right(user: str = Depends(user)):
+        return f"{user} {' '.join(plain.guard.purposes_in_force())}"
+
+    assert plain.get("/").text == "not_granted ads"
+    assert plain.get("/right").text == "granted support"
 
 
 def test_names_are_judged_where_they_are_declared(plain):
