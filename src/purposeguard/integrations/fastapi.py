@@ -9,7 +9,7 @@ from fastapi.responses import JSONResponse
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import HTTPConnection
 
-from purposeguard.exceptions import AccessDeniedError, ScopeError
+from purposeguard.exceptions import AccessDeniedError, ScopeError, UnknownNameError
 from purposeguard.guard import Guard
 from purposeguard.integrations.asgi import (
     ROOTS,
@@ -21,6 +21,7 @@ from purposeguard.integrations.coverage import Declared, declared_for, qualified
 from purposeguard.integrations.fastapi_routes import Way, ways_into
 from purposeguard.integrations.inbound import Trusted, go_on
 from purposeguard.integrations.problems import MEDIA_TYPE, denial_in, problem
+from purposeguard.policy.names import shown
 
 EXTENSION = "purposeguard"
 """The attribute of an app's `state` under which its adapters are listed."""
@@ -32,14 +33,26 @@ class FastAPIPurposes:
     `Depends(purposes("support.inquiry_response"))` goes among the `dependencies` of a route, router
     or app, or into an endpoint's parameters. The nearest declaration wins. It holds for the
     endpoint, streamed bodies, background tasks and WebSockets. A route without one has an empty
-    chain. `trusted` tells whose tokens may narrow a request's purpose further.
+    chain. `trusted` tells whose tokens may narrow a request's purpose further. An `app` that is
+    given has the adapter put into it, as by `install`.
+
+    Raises UnknownNameError for what is no guard.
     """
 
-    def __init__(self, guard: Guard, *, trusted: Trusted | None = None) -> None:
+    def __init__(
+        self, guard: Guard, app: FastAPI | None = None, *, trusted: Trusted | None = None
+    ) -> None:
+        if not isinstance(guard, Guard):
+            raise UnknownNameError(
+                "the first argument is no guard: write `FastAPIPurposes(guard, app)`", "guard"
+            )
         self.guard = guard
         self._trusted = trusted
+        if app is not None:
+            self.install(app)
 
-    def __call__(self, purpose: str) -> "Declaration":
+    # A dependency is called by keyword: as one, this must not take down what a caller sends.
+    def __call__(self, purpose: str, /) -> "Declaration":
         """Return a dependency that says what a route is for.
 
         Raises UnknownNameError for a purpose that the policy lacks.
@@ -76,8 +89,25 @@ class Declaration:
         self.guard = guard
         self.purpose = purpose
         self._trusted = trusted
+        # FastAPI asks the object, not its class, whether its call is a generator's.
+        self.__call__ = self._declare  # type: ignore[method-assign]
 
-    async def __call__(self, connection: HTTPConnection) -> AsyncGenerator[None, None]:
+    def __call__(self, connection: HTTPConnection) -> AsyncGenerator[None, None]:
+        """Return the steps of the dependency. Raises ScopeError where it decorates something."""
+        if not isinstance(connection, HTTPConnection):
+            raise self._misplaced(f"decorates `{qualified(connection)}`")
+        return self._declare(connection)
+
+    @property
+    def dependency(self) -> Any:
+        """What FastAPI looks for in a list of dependencies: raises ScopeError."""
+        raise self._misplaced("stands in a list of dependencies by itself")
+
+    def _misplaced(self, how: str) -> ScopeError:
+        said = f'purposes("{shown(self.purpose)}")'
+        return ScopeError(f"`{said}` {how}: write `dependencies=[Depends({said})]` in the route")
+
+    async def _declare(self, connection: HTTPConnection) -> AsyncGenerator[None, None]:
         """Say what the request's root scope is for.
 
         FastAPI may take back the context that a dependency leaves behind, as where it traces
@@ -160,6 +190,11 @@ class _InApp:
     def _misplaced(self, way: Way) -> Iterator[str]:
         route = getattr(way.route, "dependant", None)
         for inner, outer in _dependants(route):
+            if isinstance(inner.call, FastAPIPurposes):
+                yield (
+                    f"the endpoint `{way.name}` depends on the adapter itself, and whoever calls "
+                    "it would name the purpose: write `Depends(purposes(…))`, with the purpose"
+                )
             if outer is not route and _declares(self._guard, inner):
                 yield (
                     f"the endpoint `{way.name}` has a purpose declared inside its dependency "

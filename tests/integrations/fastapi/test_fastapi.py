@@ -3,6 +3,7 @@
 import asyncio
 import contextvars
 import inspect
+import re
 import threading
 from contextlib import asynccontextmanager
 
@@ -955,6 +956,73 @@ def test_a_purpose_declared_inside_a_dependency_is_refused(form, route):
     assert str(raised.value).startswith("the endpoint `GET /` has a purpose declared inside its")
     assert place in str(raised.value)
     assert "guard.purpose(…)" in str(raised.value)
+
+
+@pytest.mark.parametrize("nested", [False, True])
+def test_an_endpoint_that_depends_on_the_adapter_itself_is_refused(nested):
+    """A forgotten call: the purpose would be a parameter of whoever calls."""
+    service = Service()
+    service.guard = Guard()
+    purposes = FastAPIPurposes(service.guard)
+    purposes.install(service.app)
+    forgotten = Depends(purposes)
+
+    async def user(_=forgotten):
+        """Nothing."""
+
+    @service.app.get("/", dependencies=[Depends(user if nested else purposes)])
+    def endpoint():
+        return ""
+
+    with pytest.raises(ScopeError, match=r"`GET /` depends on the adapter itself.*Depends\(purp"):
+        service.get("/?purpose=anything")
+    unadapted = FastAPI()
+    unadapted.get("/", dependencies=[Depends(user if nested else purposes)])(endpoint)
+    with pytest.raises(TypeError):
+        TestClient(unadapted).get("/?purpose=anything")
+    service.guard.load(POLICY)  # which judges all names that were taken down
+
+
+def test_a_declaration_in_the_wrong_place_is_told(plain):
+    """As a decorator on either side of the route, or without `Depends`."""
+    fix = re.escape('write `dependencies=[Depends(purposes("support"))]` in the route')
+    for place in ("above", "below"):
+        with pytest.raises(ScopeError, match=rf"decorates `{__name__}\..*endpoint`: {fix}"):
+            if place == "above":
+
+                @plain.purposes("support")
+                @plain.app.get("/above")
+                def endpoint():
+                    """Nothing."""
+            else:
+
+                @plain.app.get("/below")
+                @plain.purposes("support")
+                async def endpoint():
+                    """Nothing."""
+
+    for app in (plain.app, APIRouter()):
+        with pytest.raises(ScopeError, match=fix):
+
+            @app.get("/list", dependencies=[plain.purposes("support")])
+            def listed():
+                """Nothing."""
+
+
+def test_the_adapter_may_be_given_the_app():
+    """As Flask's is; the first argument is the guard."""
+    data, app = Data(), FastAPI()
+    purposes = FastAPIPurposes(data.guard, app)
+
+    @app.get("/", dependencies=[Depends(purposes("support"))])
+    def endpoint():
+        return data.reason()
+
+    assert TestClient(app).get("/").json() == "granted"
+    with pytest.raises(
+        UnknownNameError, match=r"is no guard: write `FastAPIPurposes\(guard, app\)`"
+    ):
+        FastAPIPurposes(app)
 
 
 def test_a_dependency_may_have_a_purpose_of_its_own(plain):
