@@ -135,9 +135,14 @@ class Declaration:
 
 def _nearest(guard: Guard, route: Any) -> str | None:
     """Return what a route is for: of its own dependencies, the last one says it."""
-    direct = getattr(getattr(route, "dependant", None), "dependencies", ())
+    direct = getattr(_dependant(route), "dependencies", ())
     calls = [inner.call for inner in direct if _declares(guard, inner)]
     return calls[-1].purpose if calls else None
+
+
+def _dependant(route: Any) -> Any:
+    """Return what a route of FastAPI depends on; Starlette's has nothing of the kind."""
+    return getattr(route, "dependant", None)
 
 
 def _declares(guard: Guard, dependant: Any) -> bool:
@@ -180,15 +185,25 @@ class _InApp:
         return document
 
     def check(self) -> None:
-        """Raise ScopeError where an endpoint passes a guard by, or a purpose is misplaced."""
+        """Raise ScopeError where a function passes a guard by, or a purpose is misplaced."""
         ways = list(ways_into(self._app, self._guard))
         refuse_raw(self._guard, "endpoint", [(way.name, way.endpoint) for way in ways])
+        inner = (each for way in ways for each, _ in _dependants(_dependant(way.route)))
+        beside = {
+            "dependency": (each.call for each in inner),
+            "exception handler": self._app.exception_handlers.values(),
+            "middleware": (each.kwargs.get("dispatch") for each in self._app.user_middleware),
+        }
+        for kind, calls in beside.items():
+            # Other objects may hold anything, the whole app as well.
+            functions = dict.fromkeys(filter(inspect.isroutine, calls))
+            refuse_raw(self._guard, kind, [(qualified(each), each) for each in functions])
         misplaced = [fault for way in ways for fault in self._misplaced(way)]
         if misplaced:
             raise ScopeError("; ".join(dict.fromkeys(misplaced)))
 
     def _misplaced(self, way: Way) -> Iterator[str]:
-        route = getattr(way.route, "dependant", None)
+        route = _dependant(way.route)
         for inner, outer in _dependants(route):
             if isinstance(inner.call, FastAPIPurposes):
                 yield (

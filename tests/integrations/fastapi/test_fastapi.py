@@ -707,6 +707,43 @@ def test_a_guard_above_the_route_is_refused(plain):
             late.get("/area/wrong")
 
 
+@pytest.mark.parametrize("kind", ["exception handler", "middleware", "dependency"])
+def test_a_guard_above_what_else_an_app_registers_is_refused(kind, plain):
+    """Functions that run beside the endpoints."""
+    kept = []
+
+    def register(function):
+        kept.append(function)
+        return function
+
+    above = {
+        "exception handler": plain.app.exception_handler(KeyError),
+        "middleware": plain.app.middleware("http"),
+        "dependency": register,
+    }[kind]
+
+    @above
+    @plain.guard.purpose("support", root=True)
+    async def right(*given):
+        """Nothing."""
+
+    @plain.guard.purpose("support", root=True)
+    @above
+    async def wrong():
+        """Nothing."""
+
+    async def user(_=Depends(kept[-1] if kept else right)):  # noqa: B008 - as FastAPI has it
+        """Nothing."""
+
+    @plain.app.get("/", dependencies=[Depends(user)])
+    def endpoint():
+        """Nothing."""
+
+    (adapter,) = adapters(plain.app)
+    with pytest.raises(ScopeError, match=rf"the {kind} `{__name__}\..*wrong` is the raw function"):
+        adapter.check()
+
+
 def test_an_app_with_a_raw_endpoint_does_not_start(plain):
     """Servers take an exception at start for an app without a start: it is told in their words."""
     started = []
