@@ -16,7 +16,7 @@ class Declarations:
     """The names that decorators have used, judged at once or at the first load."""
 
     def __init__(self) -> None:
-        self._declared: dict[tuple[Names, Site], None] = {}
+        self._declared: dict[tuple[Names, Site | None], None] = {}
         self._points: dict[tuple[Names, Site], AccessPoint] = {}
         self.guarded_at: dict[str, set[int]] = {}
         """The lines, by file, at which functions were given a guard."""
@@ -26,8 +26,11 @@ class Declarations:
         self._former: frozenset[str] = frozenset()
         self._lock = Lock()
 
-    def judge(self, names: Names, site: Site) -> None:
-        """Keep the names used at a place. Raises UnknownNameError if the policy lacks one."""
+    def judge(self, names: Names, site: Site | None) -> None:
+        """Keep the names used at a place, or at one that isn't known.
+
+        Raises UnknownNameError if the policy lacks one.
+        """
         with self._lock:
             if self._policy is not None:
                 for unknown in names.unknown(self._policy):
@@ -43,7 +46,7 @@ class Declarations:
         with self._lock:
             missing = list(self._missing(policy))
             if missing and self._policy is None:
-                lines = [f"{site}: {unknown.message}" for unknown, site in missing]
+                lines = [_line(unknown, site) for unknown, site in missing]
                 first = missing[0][0].error()
                 raise UnknownNameError("\n".join(lines), first.name, first.suggestion)
             if self._policy is not None:
@@ -58,9 +61,9 @@ class Declarations:
     def missing(self, policy: Policy) -> list[str]:
         """Return what code uses and the policy lacks, each with its place."""
         with self._lock:
-            return [f"{site}: {unknown.message}" for unknown, site in self._missing(policy)]
+            return [_line(unknown, site) for unknown, site in self._missing(policy)]
 
-    def _missing(self, policy: Policy) -> Iterator[tuple[UnknownName, Site]]:
+    def _missing(self, policy: Policy) -> Iterator[tuple[UnknownName, Site | None]]:
         for names, site in list(self._declared):
             for unknown in names.unknown(policy):
                 yield unknown, site
@@ -74,6 +77,10 @@ class Declarations:
             if len(self._points) < _LIMIT and _is_stable(names, self._policy):
                 self._points[key] = found
         return found
+
+
+def _line(unknown: UnknownName, site: Site | None) -> str:
+    return unknown.message if site is None else f"{site}: {unknown.message}"
 
 
 def _names_of(policy: Policy) -> Iterator[str]:

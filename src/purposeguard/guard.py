@@ -286,16 +286,18 @@ class Guard:
         """
         return carry(self._hub, work)
 
-    def require_purpose(self, name: str, *, depth: int = 1) -> None:
+    def require_purpose(self, name: str, *, depth: int | None = 1) -> None:
         """Judge a purpose that an adapter takes down now and opens a scope for later.
 
         Raises UnknownNameError for one that the policy lacks; the first `load` judges it where
-        there is no policy yet. `depth` says how many calls up the code stands that named it.
+        there is no policy yet. `depth` says how many calls up the code stands that named it, None
+        that it can't be told.
         """
         names = read_names(purpose=name)
         if names.purpose is None:
             raise UnknownNameError("the purpose is `None`: name one of the policy")
-        self._hub.declared.judge(names, site_of(sys._getframe(depth)))
+        site = None if depth is None else site_of(sys._getframe(depth))
+        self._hub.declared.judge(names, site)
 
     def open_root(self, *purposes: str, issuer: str | None = None) -> RootScope:
         """Begin a chain of its own for a request, task, message or command: for adapters.

@@ -1,7 +1,10 @@
 """ASGI: pure middleware, inside which everything is one root scope."""
 
+import inspect
 import json
+import sys
 from collections.abc import Awaitable, Callable, MutableMapping
+from types import FrameType
 from typing import Any
 
 from purposeguard.exceptions import AccessDeniedError, ScopeError
@@ -26,6 +29,8 @@ SERVER_SPAN = "purposeguard.server_span"
 
 CLAIMS = "purposeguard.claims"
 """The key of a scope under which is kept, for each guard, what the token says to whom it trusts."""
+
+_FRAMEWORKS = ("purposeguard", "starlette", "fastapi")
 
 _HEADER = HEADER.lower().encode()
 
@@ -55,7 +60,7 @@ class ASGIPurpose:
         at_start: Callable[[], None] | None = None,
     ) -> None:
         if purpose is not None:
-            guard.require_purpose(purpose, depth=2)
+            guard.require_purpose(purpose, depth=_depth())
         self.app = app
         self.guard = guard
         self.purpose = purpose
@@ -101,6 +106,21 @@ class ASGIPurpose:
         if self._at_start is not None:
             self._at_start()
             self._at_start = None
+
+
+def _depth() -> int | None:
+    """Return how many calls above its constructor the middleware was put in.
+
+    None where it is made at the first request: what stands above the frameworks then is a server.
+    """
+    frame: FrameType | None = sys._getframe(1)
+    depth = 1
+    while frame is not None and frame.f_globals.get("__name__", "").split(".")[0] in _FRAMEWORKS:
+        if frame.f_code.co_flags & inspect.CO_COROUTINE:
+            return None
+        frame = frame.f_back
+        depth += 1
+    return depth
 
 
 def claim_in(scope: Scope, guard: Guard, trusted: Trusted | None) -> Claim | None:

@@ -1,8 +1,10 @@
 """The ASGI middleware around apps, routes and mounts, with Starlette as one of them."""
 
 import asyncio
+import sys
 
 import pytest
+from fastapi import FastAPI
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.base import BaseHTTPMiddleware
@@ -11,8 +13,8 @@ from starlette.routing import Mount, Route, WebSocketRoute
 from starlette.testclient import TestClient
 from starlette.websockets import WebSocketDisconnect
 
-from integrations.web_kit import DATA, Data
-from purposeguard import AccessDeniedError, ScopeError, UnknownNameError
+from integrations.web_kit import DATA, POLICY, Data
+from purposeguard import AccessDeniedError, Guard, ScopeError, UnknownNameError
 from purposeguard.integrations.asgi import ASGIPurpose
 from purposeguard.integrations.tokens import TrustedIssuers
 
@@ -331,3 +333,19 @@ def test_names_are_judged_at_once(data):
     """Where the middleware is made."""
     with pytest.raises(UnknownNameError, match=r"did you mean `support`\?"):
         ASGIPurpose(lambda *_: None, data.guard, "suport")
+
+
+def test_a_name_is_told_with_the_place_that_named_it():
+    """Whoever calls the constructor; an app makes its own middleware at the first request."""
+    guard = Guard()
+    named = [Middleware(ASGIPurpose, guard, "suport")]
+    ASGIPurpose(lambda *_: None, guard, "inquiry")
+    line = sys._getframe().f_lineno - 1
+    Route("/", lambda *_: None, middleware=[Middleware(ASGIPurpose, guard, "hirring")])
+    TestClient(Starlette(middleware=named)).get("/")
+    TestClient(FastAPI(middleware=named)).get("/")
+    with pytest.raises(UnknownNameError) as raised:
+        guard.load(POLICY)
+    places = [told.partition("`")[0] for told in str(raised.value).split("\n")]
+    assert places == [f"{__file__}:{line}: ", f"{__file__}:{line + 2}: ", ""]
+    assert str(raised.value).count("suport") == 1
