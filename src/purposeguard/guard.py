@@ -68,7 +68,8 @@ class Health:
     policy_digest: str | None
     mode: str
     faults: Mapping[str, int]
-    """How often each outlet of evidence, and each watch, has failed."""
+    """How often each outlet of evidence, and each watch, has failed, and an adapter's part found
+    the app put together wrongly."""
     refused: tuple[str, ...] | None = None
     """What was wrong with a later policy that was refused, or None."""
     ledger: LedgerHealth | None = None

@@ -9,7 +9,14 @@ from typing import Any
 
 from purposeguard.exceptions import AccessDeniedError, ScopeError
 from purposeguard.guard import Guard
-from purposeguard.integrations.inbound import HEADER, Claim, Trusted, go_on, server_span
+from purposeguard.integrations.inbound import (
+    HEADER,
+    Claim,
+    Trusted,
+    go_on,
+    goes_on,
+    server_span,
+)
 from purposeguard.integrations.problems import MEDIA_TYPE, denial_in, problem
 
 Scope = MutableMapping[str, Any]
@@ -45,7 +52,8 @@ class ASGIPurpose:
     holds. Put it around a mounted app or a route. `trusted` tells whose tokens may narrow the
     purpose further. An access that is denied before a response has begun is answered with 403, or
     closes the WebSocket. `at_start` is called once, when the app starts or is first asked: what it
-    raises keeps the app from serving.
+    raises keeps the app from serving, apart from a ScopeError that in observe mode is met only
+    when the app is asked.
 
     Raises UnknownNameError for a purpose that the policy lacks.
     """
@@ -72,12 +80,14 @@ class ASGIPurpose:
         try:
             self._start()
         except ScopeError as error:
-            if scope["type"] != "lifespan":
+            if scope["type"] == "lifespan":
+                # Servers take an exception here for an app that has no lifespan, and serve it.
+                await receive()
+                await send({"type": "lifespan.startup.failed", "message": str(error)})
+                return
+            if not goes_on(self.guard, "start", error):
                 raise
-            # Servers take an exception here for an app that has no lifespan, and serve it.
-            await receive()
-            await send({"type": "lifespan.startup.failed", "message": str(error)})
-            return
+            self._at_start = None
         if scope["type"] not in ("http", "websocket"):
             await self.app(scope, receive, send)
             return

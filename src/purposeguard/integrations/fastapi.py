@@ -19,7 +19,7 @@ from purposeguard.integrations.asgi import (
 )
 from purposeguard.integrations.coverage import Declared, declared_for, qualified, refuse_raw
 from purposeguard.integrations.fastapi_routes import Way, ways_into
-from purposeguard.integrations.inbound import Trusted, go_on
+from purposeguard.integrations.inbound import Trusted, go_on, goes_on
 from purposeguard.integrations.problems import MEDIA_TYPE, denial_in, problem
 from purposeguard.policy.names import shown
 
@@ -64,8 +64,9 @@ class FastAPIPurposes:
         """Put the adapter into an app: middleware, the answer to denials, and `x-purpose`.
 
         `x-purpose` says in the OpenAPI document what each operation is for. When the app starts, or
-        is first asked, endpoints that pass a guard by are refused (ScopeError). An access that is
-        denied is answered with 403, unless the app has an exception handler of its own.
+        is first asked, functions that pass a guard by and purposes that are misplaced are refused
+        (ScopeError); in observe mode only when it starts. An access that is denied is answered with
+        403, unless the app has an exception handler of its own.
         """
         in_app = _InApp(self, app)
         listed = getattr(app.state, EXTENSION, [])
@@ -113,15 +114,21 @@ class Declaration:
         FastAPI may take back the context that a dependency leaves behind, as where it traces
         itself. So the scope is the middleware's, and is entered once more where something in
         between has dropped it. A further declaration on the way to the same endpoint changes
-        nothing. Raises ScopeError in an app that has no such middleware.
+        nothing. Raises ScopeError in an app that has no such middleware; in observe mode nothing is
+        declared there.
         """
         scope = connection.scope
         root = scope.get(ROOTS, {}).get(self.guard)
         if root is None:
-            raise ScopeError(
+            error = ScopeError(
                 "the app has no scope for its requests: put the adapter into it with "
                 "`purposes.install(app)`"
             )
+            if not goes_on(self.guard, "declaration", error):
+                raise error
+            with self.guard.open_root():
+                yield
+            return
         nearest = _nearest(self.guard, scope.get("route"))
         purpose = self.purpose if nearest is None else nearest
         claim = claim_in(scope, self.guard, self._trusted)
@@ -225,7 +232,8 @@ class _InApp:
         if denial is None:
             raise group
         handlers: dict[Any, Any] = self._app.exception_handlers
-        handler = next(handlers[kind] for kind in type(denial).__mro__ if kind in handlers)
+        found = (handlers[kind] for kind in type(denial).__mro__ if kind in handlers)
+        handler = next(found, _denied)
         if not inspect.iscoroutinefunction(handler):
             return await run_in_threadpool(handler, connection, denial)
         answer: Response = await handler(connection, denial)

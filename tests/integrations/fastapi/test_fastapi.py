@@ -231,6 +231,51 @@ def test_an_app_without_the_adapter_is_told():
         TestClient(app).get("/")
 
 
+@pytest.mark.parametrize("options", [{"mode": "observe"}, {"modes": {"customer:*": "observe"}}])
+def test_where_the_adapter_is_missing_a_service_that_observes_goes_on(options, caplog):
+    """Nothing is declared, and the mistake is told once, and counted."""
+    guard = Guard(POLICY, **options)
+    app = FastAPI()
+
+    @app.get("/", dependencies=[Depends(FastAPIPurposes(guard)("support"))])
+    async def endpoint():
+        return guard.purposes_in_force()
+
+    with TestClient(app) as client, guard.purpose("ads"):
+        assert [client.get("/").json() for _ in range(3)] == [[]] * 3
+    assert guard.health().faults == {"declaration": 3}
+    told = [each.message for each in caplog.records if "purposes.install(app)" in each.message]
+    assert len(told) == 1
+    assert told[0].startswith("purposeguard.adapter: the app has no scope")
+
+
+def test_a_raw_endpoint_in_a_service_that_observes(caplog):
+    """It keeps the app from starting; where no start is asked for, it is told once, and served."""
+    guard = Guard(POLICY, mode="observe")
+    app = FastAPI()
+    FastAPIPurposes(guard).install(app)
+
+    @guard.purpose("support")
+    @app.get("/")
+    async def endpoint():
+        return guard.purposes_in_force()
+
+    sent = []
+
+    async def receive():
+        return {"type": "lifespan.startup"}
+
+    async def send(message):
+        sent.append(message["type"])
+
+    asyncio.run(app({"type": "lifespan", "state": {}}, receive, send))
+    assert sent == ["lifespan.startup.failed"]
+    client = TestClient(app)
+    assert [client.get("/").json() for _ in range(3)] == [[]] * 3
+    assert guard.health().faults == {"start": 1}
+    assert len([each for each in caplog.records if "is the raw function" in each.message]) == 1
+
+
 def test_dependencies_see_the_purpose_too(service):
     """Those of every kind that stand behind the declaration, and their exits."""
     seen = []
@@ -558,6 +603,7 @@ def test_denials_in_a_group_close_a_websocket(mounted, plain):
 
     if mounted:
         plain.app.mount("", app)
+        del plain.app.exception_handlers[AccessDeniedError]
     sent = []
     talk(plain.app, sent)
     assert sent == [("websocket.close", 1008, "not_granted")]
