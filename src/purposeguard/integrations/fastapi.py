@@ -1,7 +1,7 @@
 """FastAPI: a dependency that opens a root scope, and keeps it to the response's last byte."""
 
 import inspect
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator
 from typing import Any
 
 from fastapi import FastAPI, Response, WebSocket
@@ -224,20 +224,17 @@ class _InApp:
                     "`guard.purpose(…)` in the dependency"
                 )
 
-    async def denied_in_group(
-        self, connection: HTTPConnection, group: ExceptionGroup[Any]
-    ) -> Response:
+    async def denied_in_group(self, connection: HTTPConnection, group: ExceptionGroup[Any]) -> Any:
         """Answer a group of denials as its first one: no handler for denials is asked for it."""
         denial = denial_in(group)
         if denial is None:
             raise group
         handlers: dict[Any, Any] = self._app.exception_handlers
         found = (handlers[kind] for kind in type(denial).__mro__ if kind in handlers)
-        handler = next(found, _denied)
-        if not inspect.iscoroutinefunction(handler):
-            return await run_in_threadpool(handler, connection, denial)
-        answer: Response = await handler(connection, denial)
-        return answer
+        handler: Callable[..., Any] = next(found, _denied)
+        if inspect.iscoroutinefunction(handler):
+            return await handler(connection, denial)
+        return await run_in_threadpool(handler, connection, denial)
 
 
 def adapters(app: FastAPI) -> list[_InApp]:
