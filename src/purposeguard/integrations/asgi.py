@@ -9,14 +9,7 @@ from typing import Any
 
 from purposeguard.exceptions import AccessDeniedError, ScopeError
 from purposeguard.guard import Guard
-from purposeguard.integrations.inbound import (
-    HEADER,
-    Claim,
-    Trusted,
-    go_on,
-    goes_on,
-    server_span,
-)
+from purposeguard.integrations.inbound import HEADER, Claim, Trusted, go_on, goes_on, server_span
 from purposeguard.integrations.problems import MEDIA_TYPE, denial_in, problem
 
 Scope = MutableMapping[str, Any]
@@ -130,7 +123,7 @@ def _depth() -> int | None:
             return None
         frame = frame.f_back
         depth += 1
-    return depth
+    return None if frame is None else depth
 
 
 def claim_in(scope: Scope, guard: Guard, trusted: Trusted | None) -> Claim | None:

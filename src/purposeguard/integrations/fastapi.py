@@ -11,12 +11,7 @@ from starlette.requests import HTTPConnection
 
 from purposeguard.exceptions import AccessDeniedError, ScopeError, UnknownNameError
 from purposeguard.guard import Guard
-from purposeguard.integrations.asgi import (
-    ROOTS,
-    SERVER_SPAN,
-    ASGIPurpose,
-    claim_in,
-)
+from purposeguard.integrations.asgi import ROOTS, SERVER_SPAN, ASGIPurpose, claim_in
 from purposeguard.integrations.coverage import Declared, declared_for, qualified, refuse_raw
 from purposeguard.integrations.fastapi_routes import Way, ways_into
 from purposeguard.integrations.inbound import Trusted, go_on, goes_on
