@@ -68,8 +68,7 @@ class Health:
     policy_digest: str | None
     mode: str
     faults: Mapping[str, int]
-    """How often each outlet of evidence, and each watch, has failed, and an adapter's part found
-    the app put together wrongly."""
+    """How often each outlet of evidence, and each watch, has failed."""
     refused: tuple[str, ...] | None = None
     """What was wrong with a later policy that was refused, or None."""
     ledger: LedgerHealth | None = None

@@ -9,7 +9,8 @@ from typing import Any
 
 from purposeguard.exceptions import AccessDeniedError, ScopeError
 from purposeguard.guard import Guard
-from purposeguard.integrations.inbound import HEADER, Claim, Trusted, go_on, goes_on, server_span
+from purposeguard.integrations.coverage import goes_on
+from purposeguard.integrations.inbound import HEADER, Claim, Trusted, go_on, server_span
 from purposeguard.integrations.problems import MEDIA_TYPE, denial_in, problem
 
 Scope = MutableMapping[str, Any]
@@ -78,7 +79,7 @@ class ASGIPurpose:
                 await receive()
                 await send({"type": "lifespan.startup.failed", "message": str(error)})
                 return
-            if not goes_on(self.guard, "start", error):
+            if not goes_on(self.guard, error):
                 raise
             self._at_start = None
         if scope["type"] not in ("http", "websocket"):

@@ -12,9 +12,15 @@ from starlette.requests import HTTPConnection
 from purposeguard.exceptions import AccessDeniedError, ScopeError, UnknownNameError
 from purposeguard.guard import Guard
 from purposeguard.integrations.asgi import ROOTS, SERVER_SPAN, ASGIPurpose, claim_in
-from purposeguard.integrations.coverage import Declared, declared_for, qualified, refuse_raw
+from purposeguard.integrations.coverage import (
+    Declared,
+    declared_for,
+    goes_on,
+    qualified,
+    refuse_raw,
+)
 from purposeguard.integrations.fastapi_routes import Way, ways_into
-from purposeguard.integrations.inbound import Trusted, go_on, goes_on
+from purposeguard.integrations.inbound import Trusted, go_on
 from purposeguard.integrations.problems import MEDIA_TYPE, denial_in, problem
 from purposeguard.policy.names import shown
 
@@ -85,6 +91,7 @@ class Declaration:
         self.guard = guard
         self.purpose = purpose
         self._trusted = trusted
+        self._told = False
         # FastAPI asks the object, not its class, whether its call is a generator's.
         self.__call__ = self._declare  # type: ignore[method-assign]
 
@@ -119,8 +126,9 @@ class Declaration:
                 "the app has no scope for its requests: put the adapter into it with "
                 "`purposes.install(app)`"
             )
-            if not goes_on(self.guard, "declaration", error):
+            if not self._told and not goes_on(self.guard, error):
                 raise error
+            self._told = True
             with self.guard.open_root():
                 yield
             return

@@ -1,11 +1,9 @@
 """Beginning the scope of a request: what it declares, and what a trusted caller has signed."""
 
-from logging import ERROR
 from typing import Protocol
 
 from opentelemetry.trace import Span, SpanKind, get_current_span
 
-from purposeguard.exceptions import ScopeError
 from purposeguard.guard import Guard
 from purposeguard.roots import RootScope
 
@@ -62,22 +60,6 @@ def go_on(
     _mark(get_current_span() if span is None else span, purpose)
     claimed, issuer = ((), None) if claim is None else (claim.purposes, claim.issuer)
     return root.become((*claimed, purpose), issuer)
-
-
-def goes_on(guard: Guard, part: str, error: ScopeError) -> bool:
-    """Return whether a running service goes on in spite of a mistake in how it uses an adapter.
-
-    Where some access may be only observed, it does: the mistake is counted among the guard's
-    faults, under the part of the adapter that met it, and told at its first time.
-    """
-    hub = guard._hub
-    if not hub.observes:
-        return False
-    first = part not in hub.faults
-    hub.faults.add(part)
-    if first:
-        hub.events.emit("purposeguard.adapter", str(error), {"purposeguard.part": part}, ERROR)
-    return True
 
 
 def server_span() -> Span | None:
