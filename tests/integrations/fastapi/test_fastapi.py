@@ -545,7 +545,9 @@ def mine_sync(connection, error):
 
 
 @pytest.mark.parametrize(
-    ("handler", "status"), [(None, 403), (mine_async, 451), (mine_sync, 451)], ids=str
+    ("handler", "status"),
+    [(None, 403), (mine_async, 451), (mine_sync, 451)],
+    ids=["none", "async", "sync"],
 )
 def test_denials_in_a_group(handler, status, service):
     """As a task group raises them: answered as one is, by the app's own handler where it has one.
