@@ -78,9 +78,8 @@ class ASGIPurpose:
                 # Servers take an exception here for an app that has no lifespan, and serve it.
                 await receive()
                 await send({"type": "lifespan.startup.failed", "message": str(error)})
-                return
-            if not goes_on(self.guard, error):
-                raise
+            if scope["type"] == "lifespan" or not goes_on(self.guard, error):
+                raise  # a client of tests waits for it
             self._at_start = None
         if scope["type"] not in ("http", "websocket"):
             await self.app(scope, receive, send)
@@ -88,7 +87,8 @@ class ASGIPurpose:
         span = scope.setdefault(SERVER_SPAN, server_span())
         root = self.guard.open_root()
         if self.purpose is not None:
-            go_on(root, self.purpose, claim_in(scope, self.guard, self._trusted), span=span)
+            claim, missing = claim_in(scope, self.guard, self._trusted)
+            go_on(root, self.purpose, claim, missing=missing, span=span)
         answer = _Answer(scope, send)
         around = scope.get(ROOTS, {})
         scope[ROOTS] = {**around, self.guard: root}
@@ -127,17 +127,19 @@ def _depth() -> int | None:
     return None if frame is None else depth
 
 
-def claim_in(scope: Scope, guard: Guard, trusted: Trusted | None) -> Claim | None:
+def claim_in(scope: Scope, guard: Guard, trusted: Trusted | None) -> tuple[Claim | None, bool]:
     """Return what the token of a request says, if any that a guard was told to trust believes it.
 
-    Each reads it once for a request: a token that expires meanwhile goes on to narrow.
+    The second value is whether there is none, and one of them requires it. Each reads it once for a
+    request: a token that expires meanwhile goes on to narrow.
     """
     read: dict[Trusted, Claim | None] = scope.setdefault(CLAIMS, {}).setdefault(guard, {})
     if trusted is not None and trusted not in read:
         # Several tokens are none: joined, as WSGI servers join them, they are counted as malformed.
         found = b",".join(value for name, value in scope["headers"] if name == _HEADER)
         read[trusted] = trusted.read(found) if found else None
-    return next((claim for claim in read.values() if claim is not None), None)
+    claim = next((claim for claim in read.values() if claim is not None), None)
+    return claim, claim is None and any(each.required for each in read)
 
 
 class _Answer:

@@ -134,8 +134,9 @@ class Declaration:
             return
         nearest = _nearest(self.guard, scope.get("route"))
         purpose = self.purpose if nearest is None else nearest
-        claim = claim_in(scope, self.guard, self._trusted)
-        changed = go_on(root, purpose, claim, span=scope.get(SERVER_SPAN))
+        claim, missing = claim_in(scope, self.guard, self._trusted)
+        span = scope.get(SERVER_SPAN)
+        changed = go_on(root, purpose, claim, missing=missing, span=span)
         if root.current() and not changed:
             yield
             return

@@ -26,6 +26,10 @@ class Claim(Protocol):
 class Trusted(Protocol):
     """What tells genuine tokens from others: `integrations.tokens.TrustedIssuers`."""
 
+    @property
+    def required(self) -> bool:
+        """Whether a request without a token that is believed has no purpose."""
+
     def read(self, token: str | bytes, /) -> Claim | None:
         """Return what a token says, or None where it is not to be believed. Never raises."""
 
@@ -46,17 +50,26 @@ def begin(
     root = guard.open_root()
     if purpose is not None:
         claim = trusted.read(token) if trusted is not None and token is not None else None
-        go_on(root, purpose, claim, span=span)
+        missing = claim is None and trusted is not None and trusted.required
+        go_on(root, purpose, claim, missing=missing, span=span)
     return root
 
 
 def go_on(
-    root: RootScope, purpose: str, claim: Claim | None = None, *, span: Span | None = None
+    root: RootScope,
+    purpose: str,
+    claim: Claim | None = None,
+    *,
+    missing: bool = False,
+    span: Span | None = None,
 ) -> bool:
     """Declare what a request turns out to be for, within the root scope that it has.
 
-    Return whether anything else was declared before.
+    `missing` says that a claim is required and there is none: then nothing is declared. Return
+    whether anything else was declared before.
     """
+    if missing:
+        return root.become((), None)
     _mark(get_current_span() if span is None else span, purpose)
     claimed, issuer = ((), None) if claim is None else (claim.purposes, claim.issuer)
     return root.become((*claimed, purpose), issuer)

@@ -118,9 +118,11 @@ class TrustedIssuers:
 
     `audience` is this service's name, as issuers address it. `issuers` has the keys of each trusted
     issuer by its name: public Ed25519 or P-256 keys as a JWK Set, JWK or PEM, or a shared secret,
-    or a list of them while keys change. A token may live for `max_seconds`; clocks may differ by
-    `leeway` seconds. `on_refused` is called with the reason, a `Refusal`, for each that is not
-    believed; the first of each reason is told by an event as well.
+    or a list of them while keys change. Where a token is `required`, a request without one that is
+    believed has no purpose, whatever its route declares; else it has its route's alone. A token may
+    live for `max_seconds`; clocks may differ by `leeway` seconds. `on_refused` is called with the
+    reason, a `Refusal`, for each that is not believed; the first of each reason is told by an event
+    as well.
 
     Raises UnknownNameError for what can't be a name, a key or a time.
     """
@@ -130,11 +132,15 @@ class TrustedIssuers:
         audience: str,
         issuers: Mapping[str, GivenKeys],
         *,
+        required: bool = False,
         max_seconds: int = 3600,
         leeway: int = 10,
         on_refused: Callable[[Refusal], object] | None = None,
     ) -> None:
         self._audience = service_name(audience, "audience")
+        if type(required) is not bool:
+            raise UnknownNameError("`required` is neither true nor false: write `True` or `False`")
+        self._required = required
         self._max_seconds = _whole(max_seconds, "max_seconds", 1)
         self._leeway = _whole(leeway, "leeway", 0)
         if not isinstance(issuers, Mapping):
@@ -154,6 +160,11 @@ class TrustedIssuers:
     def audience(self) -> str:
         """The name of this service, as issuers address it."""
         return self._audience
+
+    @property
+    def required(self) -> bool:
+        """Whether a request without a token that is believed has no purpose."""
+        return self._required
 
     @property
     def max_seconds(self) -> int:

@@ -37,7 +37,8 @@ class Claimed:
 class Trusting:
     """Believes every token that names a purpose, for the tests of what is done with them."""
 
-    def __init__(self):
+    def __init__(self, required=False):
+        self.required = required
         self.asked = []
 
     def read(self, token):
@@ -209,9 +210,9 @@ def test_a_denial_after_a_websocket_was_refused_is_raised(data):
     assert sent == ["websocket.http.response.start"]
 
 
-def run(app, scope, messages=()):
+def run(app, scope, messages=(), sent=None):
     """Return what an app sends."""
-    sent = []
+    sent = [] if sent is None else sent
     waiting = iter(messages)
 
     async def receive():
@@ -256,7 +257,9 @@ def test_what_fails_at_the_start_keeps_the_app_from_serving(data):
         raise AssertionError
 
     guarded = ASGIPurpose(app, data.guard, at_start=refuse)
-    sent = run(guarded, {"type": "lifespan"}, [{"type": "lifespan.startup"}])
+    sent = []
+    with pytest.raises(ScopeError):
+        run(guarded, {"type": "lifespan"}, [{"type": "lifespan.startup"}], sent)
     assert sent == [{"type": "lifespan.startup.failed", "message": "the view is raw"}]
     for _ in range(2):
         with pytest.raises(ScopeError):
@@ -283,6 +286,25 @@ def test_a_token_can_only_narrow(own, headers, reason, data):
     guarded = ASGIPurpose(app, data.guard, own, trusted=Trusting())
     named = [(b"purposeguard-purpose", value) for value in headers]
     run(guarded, {"type": "http", "headers": [(b"host", b"here"), *named]})
+    assert seen == [reason]
+
+
+@pytest.mark.parametrize(
+    ("headers", "reason"),
+    [([], "purpose_undeclared"), ([b"ads"], "not_granted"), ([b"support.inquiry"], "granted")],
+)
+@pytest.mark.parametrize("inside", [False, True])
+def test_a_token_may_be_required(inside, headers, reason, data):
+    """A request without one has no purpose then, also where an inner app does not ask for it."""
+    seen = []
+
+    async def app(scope, receive, send):
+        seen.append(data.reason())
+
+    app = ASGIPurpose(app, data.guard, "support") if inside else app
+    guarded = ASGIPurpose(app, data.guard, "support", trusted=Trusting(required=True))
+    named = [(b"purposeguard-purpose", value) for value in headers]
+    run(guarded, {"type": "http", "headers": named})
     assert seen == [reason]
 
 

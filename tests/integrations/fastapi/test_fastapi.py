@@ -218,6 +218,24 @@ def test_a_token_narrows_to_the_end_of_a_request():
     assert dict(trusted.refused) == {"malformed": 1}
 
 
+def test_a_token_may_be_required():
+    """A request without one that is believed has no purpose, whatever its route declares."""
+    service = Service()
+    key = b"a key of the tests, no secret key"
+    trusted = TrustedIssuers("here", {"hr": key}, required=True)
+    trusting = FastAPIPurposes(service.guard, trusted=trusted)
+
+    @service.app.get("/", dependencies=[Depends(trusting("support"))])
+    async def endpoint():
+        return service.reason()
+
+    with service.guard.purpose("support"):
+        token = TokenIssuer("hr", key).token_for(service.guard, "here")
+    found = [service.get("/", headers=each).text for each in ({}, {HEADER: "junk"})]
+    assert found == ["purpose_undeclared"] * 2
+    assert service.get("/", headers={HEADER: token}).text == "granted"
+
+
 def test_an_app_without_the_adapter_is_told():
     """A declaration alone has nothing to hold on to: no answer rather than a lost purpose."""
     data = Data()
@@ -267,7 +285,8 @@ def test_a_raw_endpoint_in_a_service_that_observes(caplog):
     async def send(message):
         sent.append(message["type"])
 
-    asyncio.run(app({"type": "lifespan", "state": {}}, receive, send))
+    with pytest.raises(ScopeError):
+        asyncio.run(app({"type": "lifespan", "state": {}}, receive, send))
     assert sent == ["lifespan.startup.failed"]
     client = TestClient(app)
     assert [client.get("/").json() for _ in range(3)] == [[]] * 3
@@ -814,10 +833,13 @@ def test_an_app_with_a_raw_endpoint_does_not_start(plain):
     async def send(message):
         sent.append(message)
 
-    asyncio.run(service.app({"type": "lifespan", "state": {}}, receive, send))
+    with pytest.raises(ScopeError):
+        asyncio.run(service.app({"type": "lifespan", "state": {}}, receive, send))
     (failed,) = sent
     assert failed["type"] == "lifespan.startup.failed"
     assert "put the guard below what registered it" in failed["message"]
+    with pytest.raises(ScopeError, match="is the raw function"), TestClient(service.app):
+        raise AssertionError
     assert not started
 
 

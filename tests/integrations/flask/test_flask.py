@@ -25,6 +25,7 @@ from integrations.web_kit import DATA, INSTRUMENTED, POLICY, TEXT, Data
 from purposeguard import AccessDeniedError, Guard, PolicyError, ScopeError, UnknownNameError
 from purposeguard.integrations.coverage import Declared
 from purposeguard.integrations.flask import FlaskPurposes, adapters
+from purposeguard.integrations.tokens import HEADER, TokenIssuer, TrustedIssuers
 
 
 @pytest.fixture(autouse=True)
@@ -806,3 +807,25 @@ def test_requests_at_once_never_share_a_purpose(plain):
         for thread in threads:
             thread.join()
     assert wrong == []
+
+
+def test_a_token_may_be_required():
+    """A request without one that is believed has no purpose, whatever its view declares."""
+    data = Data()
+    app = Flask(__name__)
+    key = b"a key of the tests, no secret key"
+    purposes = FlaskPurposes(
+        data.guard, app, trusted=TrustedIssuers("here", {"hr": key}, required=True)
+    )
+
+    @app.get("/")
+    @purposes("support")
+    def view():
+        return data.reason()
+
+    with data.guard.purpose("support"):
+        token = TokenIssuer("hr", key).token_for(data.guard, "here")
+    client = app.test_client()
+    found = [client.get("/", headers=each).text for each in ({}, {HEADER: "junk"})]
+    assert found == ["purpose_undeclared"] * 2
+    assert client.get("/", headers={HEADER: token}).text == "granted"

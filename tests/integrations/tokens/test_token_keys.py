@@ -247,6 +247,8 @@ def test_what_else_can_not_be():
         TrustedIssuers("depot", [jwk_of(ED)])
     with pytest.raises(UnknownNameError, match=r"`on_refused` can't be called"):
         TrustedIssuers("depot", {}, on_refused="log")
+    with pytest.raises(UnknownNameError, match=r"`required` is neither true nor false"):
+        TrustedIssuers("depot", {}, required="no")
 
 
 @pytest.mark.parametrize("key", [ED, EC])
