@@ -9,10 +9,13 @@ import tempfile
 from contextlib import closing
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).parents[1]))  # where `plumbing` is, no part of the service
+
 from hr_service import create_app
 from hr_service.guard import guard
-from showing import Screen
-from watching import Watcher, Worker, send, serve, verified
+from plumbing.showing import Screen
+from plumbing.watching import Watcher, verified
+from serving import Worker, send, serve
 
 PERMITTED = {
     "Recruiting": [
@@ -78,7 +81,7 @@ def main() -> int:
     options.add_argument("--port", type=int, default=0, help="default: any free one")
     given = options.parse_args()
 
-    screen = Screen(sys.stdout)
+    screen = Screen(sys.stdout, "hr_service")
     watcher = Watcher()
     with tempfile.TemporaryDirectory() as folder:
         database, ledger = Path(folder) / "hr.sqlite", Path(folder) / "ledger"

@@ -8,7 +8,7 @@ from typing import Any, TextIO
 
 from opentelemetry.sdk.trace import ReadableSpan
 
-from plumbing.watching import Answer, Seen
+from plumbing.watching import Answer, Job, Seen
 from purposeguard import Health
 
 WIDTH = 100
@@ -21,6 +21,8 @@ VERDICTS = {
 }
 REFUSED = (403, 1008)
 """The status of an answer, and the close code of a WebSocket, where an access was denied."""
+KEPT = ("purpose", "outcome", "reason", "clauses", "items", "issuer")
+"""What is shown of a record in the ledger."""
 LEFT_OUT = ("category", "mode", "policy.digest")
 """Attributes that the span's name, or the first lines, tell already."""
 
@@ -59,16 +61,22 @@ class Screen:
 
     def request(self, method: str, path: str, story: str, answer: Answer, seen: Seen) -> None:
         """Show one request, its answer, and what it left behind."""
-        verdict = _verdict(answer, seen)
-        self._verdicts[verdict] += 1
-        head = f"{self._verdicts.total():>2}  {method:<4}  {path:<36} {story:<33}"
-        self._line("", "")
-        self._line("", f"{head} {answer.status}  ", (VERDICTS[verdict], verdict))
+        self._head(method, path, story, answer, _verdict(answer, seen))
         for label, text in _told(answer, seen):
             self._paragraph(label, text)
         for span in seen.spans:
             if span.parent is None:
                 self._span(span, seen.spans, 0)
+
+    def job(self, method: str, path: str, story: str, answer: Answer, job: Job) -> None:
+        """Show a request that was handed to a worker, and what the worker has left behind."""
+        record = job.record
+        self._head(method, path, story, answer, _outcome(record))
+        self._paragraph("job", ", ".join(f"{name}: {value}" for name, value in job.told.items()))
+        place = str(record["function"]).removeprefix(self._prefix)
+        kept = {name: record[name] for name in KEPT if record.get(name)}
+        told = "  ".join(f"{name}={_text(value)}" for name, value in kept.items())
+        self._paragraph("kept", f"access {record['category']}  {place}  in the ledger: {told}")
 
     def command(self, output: str) -> None:
         """Show what a command has printed."""
@@ -86,6 +94,12 @@ class Screen:
         self._line("", "")
         self._line("bold", "-" * WIDTH)
         self._line("bold", f"{count.total()} requests: {', '.join(parts)}")
+
+    def _head(self, method: str, path: str, story: str, answer: Answer, verdict: str) -> None:
+        self._verdicts[verdict] += 1
+        head = f"{self._verdicts.total():>2}  {method:<4}  {path:<36} {story:<33}"
+        self._line("", "")
+        self._line("", f"{head} {answer.status}  ", (VERDICTS[verdict], verdict))
 
     def _span(self, span: ReadableSpan, spans: tuple[ReadableSpan, ...], depth: int) -> None:
         attributes = dict(span.attributes or {})
@@ -135,6 +149,12 @@ def _verdict(answer: Answer, seen: Seen) -> str:
     if answer.status < 300:
         return "let through" if seen.events else "permitted"
     return "failed"
+
+
+def _outcome(record: dict[str, Any]) -> str:
+    if record["outcome"] == "permit":
+        return "permitted"
+    return "BLOCKED" if record["mode"] == "enforce" else "let through"
 
 
 def _told(answer: Answer, seen: Seen) -> Iterator[tuple[str, str]]:
@@ -187,7 +207,7 @@ def _of(span: ReadableSpan) -> Iterable[tuple[str, Any]]:
 
 
 def _text(value: Any) -> str:
-    return ",".join(value) if isinstance(value, tuple) else str(value)
+    return ",".join(value) if isinstance(value, tuple | list) else str(value)
 
 
 def _id(span: ReadableSpan) -> int:

@@ -28,6 +28,13 @@ class Answer(NamedTuple):
     body: Any
 
 
+class Job(NamedTuple):
+    """What came of a background job: how it ended, and the ledger's record of its access."""
+
+    told: dict[str, Any]
+    record: dict[str, Any]
+
+
 class Seen(NamedTuple):
     """What one request left behind: its spans, and its log events as (name, text)."""
 

@@ -1,4 +1,4 @@
-"""The demo's plumbing: a real server, real requests, and an eye on spans and log events."""
+"""The demo's plumbing: a real server, a client for it, and a worker."""
 
 import csv
 import json
@@ -13,16 +13,13 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple, Self
+from typing import Any, Self
 
 from flask import Flask
-from opentelemetry import trace
-from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
-from opentelemetry.sdk.trace.export import SimpleSpanProcessor
-from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from werkzeug.serving import make_server
 
 from hr_service.guard import SUBJECT_KEY, TASK_KEY
+from plumbing.watching import Answer, Job
 
 
 @contextmanager
@@ -40,22 +37,6 @@ def serve(app: Flask, port: int) -> Iterator[str]:
         server.server_close()
 
 
-def verified(ledger: Path) -> str:
-    """Return what the command says of the ledger, while the service still writes into it."""
-    command = [sys.executable, "-m", "purposeguard", "ledger", "verify", ledger.name]
-    done = subprocess.run(  # noqa: S603 - a command of ours
-        command, cwd=ledger.parent, capture_output=True, text=True, check=False
-    )
-    return done.stdout
-
-
-class Answer(NamedTuple):
-    """What a client got."""
-
-    status: int
-    body: Any
-
-
 def send(method: str, url: str) -> Answer:
     """Send a request, past any proxy, and return the answer, whatever its status is."""
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
@@ -71,13 +52,6 @@ def send(method: str, url: str) -> Answer:
             text = error.read()
         is_json = error.headers.get_content_type().endswith("json")
         return Answer(error.code, json.loads(text) if is_json else None)
-
-
-class Job(NamedTuple):
-    """What came of a background job: how it ended, and the ledger's record of its access."""
-
-    told: dict[str, Any]
-    record: dict[str, Any]
 
 
 class Worker:
@@ -126,42 +100,3 @@ class Worker:
         accesses = [line for line in map(json.loads, lines) if line["kind"] == "access"]
         newest: dict[str, Any] = max(accesses, key=lambda access: access["time"])
         return newest
-
-
-class Seen(NamedTuple):
-    """What one request left behind: its spans, and its log events as (name, text)."""
-
-    spans: tuple[ReadableSpan, ...]
-    events: list[tuple[str, str]]
-
-
-class Watcher(logging.Handler):
-    """Keeps what the service tells, until it is taken.
-
-    It sets up tracing for the process. No OpenTelemetry logs are set up, so log events go to the
-    logger `purposeguard`.
-    """
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._events: list[tuple[str, str]] = []
-        self._spans = InMemorySpanExporter()
-        provider = TracerProvider()
-        provider.add_span_processor(SimpleSpanProcessor(self._spans))
-        trace.set_tracer_provider(provider)
-        logger = logging.getLogger("purposeguard")
-        logger.setLevel(logging.INFO)
-        logger.propagate = False
-        logger.addHandler(self)
-
-    def emit(self, record: logging.LogRecord) -> None:
-        """Keep one log event."""
-        name, _, text = record.getMessage().partition(": ")
-        self._events.append((name, text))
-
-    def take(self) -> Seen:
-        """Return what was told since the last time. A request's spans end before its answer."""
-        seen = Seen(self._spans.get_finished_spans(), self._events)
-        self._spans.clear()
-        self._events = []
-        return seen
