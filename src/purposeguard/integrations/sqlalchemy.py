@@ -5,6 +5,7 @@ said once, where it is mapped.
 """
 
 import sys
+from time import monotonic
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from opentelemetry.context import get_current
@@ -17,7 +18,7 @@ from purposeguard.guard import Guard
 from purposeguard.integrations.callers import caller
 from purposeguard.integrations.sql.reading import DIALECTS, Reader, Reading, Touch
 from purposeguard.integrations.sqlalchemy_denials import explain, explain_hidden
-from purposeguard.integrations.sqlalchemy_tags import Tables, tag
+from purposeguard.integrations.sqlalchemy_tags import Tables, latest, tag
 from purposeguard.opened import covered
 from purposeguard.points import AccessPoint, Names, Site
 from purposeguard.scope import chain_in, current_chain
@@ -31,6 +32,9 @@ __all__ = ["SQLAlchemyPurposes", "tag"]
 
 _HOOK = "before_cursor_execute"
 
+_SECONDS = 1
+"""How long a tag that is written into a column's `info` may stay unseen by a text that was read."""
+
 _KEPT = 4096
 """Accesses of statements, each at its place in the code, that are kept ready."""
 
@@ -43,8 +47,11 @@ _NONE: dict[str, Any] = {}
 class _Known(NamedTuple):
     """What is made of the tables as they are at one time."""
 
-    tables: int
-    columns: int
+    change: object
+    """The newest of all changes that were made before."""
+    until: float
+    """When to look at them again: a tag may be written into a column's `info` at any time."""
+    made: object
     readers: dict[str, Reader]
     gates: dict[tuple[Reading, str, int], tuple[Gate, ...]]
     """What the accesses of a text pass through, by the line that executes it."""
@@ -96,11 +103,18 @@ class SQLAlchemyPurposes:
         if event.contains(found, _HOOK, self._before):
             event.remove(found, _HOOK, self._before)
 
-    def _look_at_tables(self) -> _Known:
-        """Take the tables as they are now. They are counted first: what comes later is seen."""
-        tables, columns = self._tables.size(), self._tables.columns()
+    def _look_at_tables(self, known: _Known | None = None) -> _Known:
+        """Take the tables as they are now; what is known stays where they are the same.
+
+        The change is read first: what comes while they are looked at is seen the next time.
+        """
+        change, until = latest.change, monotonic() + _SECONDS
+        made = self._tables.made()
+        if known is not None and made == known.made:
+            return known._replace(change=change, until=until)
         catalog = self._tables.catalog()
-        return _Known(tables, columns, {name: Reader(catalog, name) for name in DIALECTS}, {})
+        readers = {name: Reader(catalog, name) for name in DIALECTS}
+        return _Known(change, until, made, readers, {})
 
     def _before(
         self,
@@ -133,16 +147,16 @@ class SQLAlchemyPurposes:
             percent = not options.get("no_parameters")
         translated = "schema_translate_map" in options
         known = self._known
-        if self._tables.size() != known.tables:
-            self._known = known = self._look_at_tables()
+        if known.change is not latest.change or monotonic() > known.until:
+            self._known = known = self._look_at_tables(known)
         reader = known.readers[dialect.name]
         before = reader.read_anew
         reading = reader.read(statement, percent=percent, translated=translated)
-        if reader.read_anew != before and self._tables.columns() != known.columns:
-            self._known = known = self._look_at_tables()
-            reading = known.readers[dialect.name].read(
-                statement, percent=percent, translated=translated
-            )
+        if reader.read_anew != before:
+            self._known = known = self._look_at_tables(known)
+            if known.readers[dialect.name] is not reader:
+                reader = known.readers[dialect.name]
+                reading = reader.read(statement, percent=percent, translated=translated)
         return reading
 
     def _denied(

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 
 from sqlalchemy import Column as TableColumn
-from sqlalchemy import MetaData, Table
+from sqlalchemy import MetaData, Table, event
 
 from purposeguard.exceptions import UnknownNameError
 from purposeguard.hub import Hub
@@ -37,21 +37,42 @@ class ColumnSite(Site):
         return f"{self.file}:{self.line}, column `{self.function}`"
 
 
+_Made = tuple[tuple[str, str | None, str, tuple[Names, ...]], ...]
+"""What a catalog is made of: table, schema, column, and what the column is tagged with."""
+
+
+class _Latest:
+    """The newest table or column of all that are declared in this process."""
+
+    __slots__ = ("change",)
+
+    def __init__(self) -> None:
+        self.change = object()
+        """Another object after each change: two threads may change something at once."""
+
+
+latest = _Latest()
+
+
+@event.listens_for(Table, "after_parent_attach")
+@event.listens_for(TableColumn, "after_parent_attach")
+def _attached(_what: object, _parent: object) -> None:
+    latest.change = object()
+
+
 class Tables:
     """The tables of some metadata, which more may be added to at any time."""
 
     def __init__(self, metadata: tuple[MetaData, ...]) -> None:
         self._metadata = metadata
-        self._named = [each.tables for each in metadata]
 
-    def size(self) -> int:
-        """Return how many tables there are: asked for every statement."""
-        named = self._named
-        return len(named[0]) if len(named) == 1 else sum(map(len, named))
-
-    def columns(self) -> int:
-        """Return how many columns they have."""
-        return sum(len(table.columns) for table in self._all())
+    def made(self) -> _Made:
+        """Return what `catalog` would be made of: as long as it is the same, so is the catalog."""
+        return tuple(
+            (table.name, table.schema, column.name, tuple(_names(column)))
+            for table in self._all()
+            for column in table.columns
+        )
 
     def catalog(self) -> Catalog:
         """Return the tables and what their columns are tagged with."""

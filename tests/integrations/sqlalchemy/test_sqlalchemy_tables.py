@@ -2,9 +2,20 @@
 
 import subprocess
 import sys
+import time
 
 import pytest
-from sqlalchemy import Column, Integer, MetaData, String, Table, create_engine, select, text
+from sqlalchemy import (
+    Column,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    create_engine,
+    inspect,
+    select,
+    text,
+)
 from sqlalchemy.pool import NullPool
 from sqlalchemy_kit import (
     COMPILED,
@@ -13,6 +24,7 @@ from sqlalchemy_kit import (
     engine_of,
     installed,
     new_guard,
+    tables,
     url_of,
 )
 
@@ -84,6 +96,71 @@ def test_tables_that_are_mapped_later_count(tmp_path):
                 connection.execute(text("SELECT email FROM candidates"))
 
 
+def _extend(table):
+    name = Column("name", String, info=tag("candidate", "name"))
+    Table("candidates", table.metadata, name, extend_existing=True)
+
+
+def _define_anew(table):
+    metadata, columns = table.metadata, [each.name for each in table.columns]
+    metadata.remove(table)
+    tags = {"name": tag("candidate", "name")}
+    Table("candidates", metadata, *(Column(each, String, info=tags.get(each)) for each in columns))
+
+
+def _append(table):
+    name = Column("name", String, info=tag("candidate", "name"))
+    table.append_column(name, replace_existing=True)
+
+
+@pytest.mark.parametrize("tag_late", [_extend, _define_anew, _append])
+def test_a_tag_that_comes_late_counts_at_once(tmp_path, tag_late):
+    """For a text that was read before, too: of a table that was reflected, or made anew."""
+    metadata = MetaData()
+    with engine_of("sqlite", tmp_path) as engine, installed(engine, new_guard(), metadata):
+        metadata.reflect(engine)
+        with engine.connect() as connection:
+            for statement in ("SELECT name FROM candidates", "SELECT * FROM candidates"):
+                connection.execute(text(statement))
+            tag_late(metadata.tables["candidates"])
+            for statement in ("SELECT name FROM candidates", "SELECT * FROM candidates"):
+                with pytest.raises(AccessDeniedError):
+                    connection.execute(text(statement))
+
+
+@pytest.mark.parametrize(("statement", "seconds"), [("SELECT id, name", 0), ("SELECT name", 1.1)])
+def test_a_tag_that_is_written_into_a_column_counts_too(tmp_path, statement, seconds):
+    """At once for a text that is read anew, and after a second for one that was read before."""
+    metadata = MetaData()
+    with engine_of("sqlite", tmp_path) as engine, installed(engine, new_guard(), metadata):
+        metadata.reflect(engine)
+        with engine.connect() as connection:
+            connection.execute(text("SELECT name FROM candidates"))
+            metadata.tables["candidates"].c.name.info.update(tag("candidate", "name"))
+            time.sleep(seconds)
+            with pytest.raises(AccessDeniedError):
+                connection.execute(text(f"{statement} FROM candidates"))
+
+
+def test_a_column_of_a_class_of_its_own_counts_as_it_is_attached(tmp_path):
+    """Whoever derives from `Column`."""
+
+    class OwnColumn(Column):
+        inherit_cache = True
+
+    metadata = MetaData()
+    table = Table("candidates", metadata, Column("id", Integer))
+    with (
+        engine_of("sqlite", tmp_path) as engine,
+        installed(engine, new_guard(), metadata),
+        engine.connect() as connection,
+    ):
+        connection.execute(text("SELECT name FROM candidates"))
+        table.append_column(OwnColumn("name", String, info=tag("candidate", "name")))
+        with pytest.raises(AccessDeniedError):
+            connection.execute(text("SELECT name FROM candidates"))
+
+
 def test_a_view_is_tagged_by_declaring_it(tmp_path):
     """Undeclared, it hides the table behind it: a known limit."""
     with engine_of("sqlite", tmp_path) as engine:
@@ -125,6 +202,20 @@ def test_schemas_tell_tables_apart(tmp_path):
                     connection.execute(text(statement))
                 connection.rollback()
                 assert len(records) == denied
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+def test_a_table_that_is_reflected_by_the_name_of_its_schema_stays_tagged(tmp_path, kind):
+    """The default schema has a name, and a second table of it, without tags, is the same one."""
+    metadata = tables(MetaData())
+    with engine_of(kind, tmp_path) as engine, installed(engine, new_guard(), metadata):
+        schema = inspect(engine).default_schema_name
+        metadata.reflect(engine, schema=schema)
+        reflected = metadata.tables[f"{schema}.candidates"]
+        with engine.connect() as connection:
+            for statement in (select(reflected), text(f"SELECT name FROM {schema}.candidates")):
+                with pytest.raises(AccessDeniedError):
+                    connection.execute(statement)
 
 
 def test_translated_schemas_are_seen_through(tmp_path):

@@ -72,14 +72,15 @@ class Catalog:
     def named(self, name: str, schema: str | None = None) -> tuple[Relation, ...]:
         """Return what a name in a statement may stand for.
 
-        A schema that the catalog doesn't have for this name may be the search path's, or one that
-        names were translated to: then the name alone counts.
+        A table without a schema may be in any: the default one has a name as well. A schema that
+        the catalog doesn't have for this name may be the search path's, or one that names were
+        translated to: then the name alone counts.
         """
         found = self._named.get(folded(name), ())
         if schema is not None:
             here = [each for each in found if folded(each.schema or "") == folded(schema)]
             elsewhere = [each for each in found if each.schema is None]
-            found = here or elsewhere or found
+            found = [*here, *elsewhere] or found
         return tuple(found)
 
 
