@@ -16,6 +16,7 @@ from purposeguard.blocks import site_of
 from purposeguard.exceptions import PurposeGuardError, ScopeError
 from purposeguard.guard import Guard
 from purposeguard.integrations.callers import caller
+from purposeguard.integrations.given import require_guard
 from purposeguard.integrations.sql.reading import DIALECTS, Reader, Reading, Touch
 from purposeguard.integrations.sqlalchemy_denials import explain, explain_hidden
 from purposeguard.integrations.sqlalchemy_tags import Tables, latest, tag
@@ -60,18 +61,21 @@ class _Known(NamedTuple):
 class SQLAlchemyPurposes:
     """Checks what is done to tagged columns through SQLAlchemy.
 
-    `metadata` has the tables whose columns are tagged; `Base.metadata` of mapped classes. A view is
-    tagged like a table, by declaring a `Table` for it.
+    `metadata` has the tables whose columns are tagged; of mapped classes it is `Base.metadata`, or
+    `Base` itself. A view is tagged like a table, by declaring a `Table` for it.
 
     Each statement is one access for each category that it touches: `store` where it inserts or
     updates, else `use`; rows that it deletes are an `erase` beside it. Its items are those of the
     columns that it names anywhere. A statement whose text doesn't say what it touches is a gap.
     What is done inside a guarded access that covers it belongs to that access.
 
-    Raises UnknownNameError for tags that the policy lacks, or has the guard's first `load` do so.
+    Raises UnknownNameError for tags that the policy lacks, or has the guard's first `load` do so;
+    for what is no guard or metadata, or none; and ScopeError for a tag on a table, or on a mapped
+    attribute, instead of its column.
     """
 
-    def __init__(self, guard: Guard, *metadata: MetaData) -> None:
+    def __init__(self, guard: Guard, *metadata: MetaData | type) -> None:
+        require_guard(guard)
         self.guard = guard
         self._hub = guard._hub
         self._tables = Tables(metadata)
@@ -96,6 +100,14 @@ class SQLAlchemyPurposes:
         self._tables.judge(self._hub, self._site)
         if not event.contains(found, _HOOK, self._before):
             event.listen(found, _HOOK, self._before)
+
+    def untagged(self) -> list[str]:
+        """Return the columns that hold nobody's data, as far as tags say: `table.column`.
+
+        Compare it in a test with those that really don't: a column that is new, or tagged where no
+        tag counts, is found there.
+        """
+        return self._tables.untagged()
 
     def uninstall(self, engine: "Engine | AsyncEngine") -> None:
         """Check statements of an engine no more."""

@@ -1,31 +1,42 @@
 """What mapped columns are tagged with: whose data they hold."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
 from sqlalchemy import Column as TableColumn
 from sqlalchemy import MetaData, Table, event
+from sqlalchemy.orm import InstrumentedAttribute, Mapper
 
-from purposeguard.exceptions import UnknownNameError
+from purposeguard.exceptions import ScopeError, UnknownNameError
 from purposeguard.hub import Hub
 from purposeguard.integrations.sql.catalog import Catalog, Column, Items, Relation, folded
 from purposeguard.points import Names, Site, read_names
 
-_KEY = "purposeguard:"
+_BARE = "purposeguard"
+
+_KEY = f"{_BARE}:"
 """What the keys in a column's `info` begin with; the category follows."""
 
 
-def tag(category: str, *items: str) -> dict[str, object]:
+def tag(category: str, *names: str, items: Iterable[str] | None = None) -> dict[str, object]:
     """Return a column's `info`: it holds these items of a category, or, with none, all of them.
 
-    `info=tag("candidate", "name")`. A column with data of several categories takes several tags:
+    `info=tag("candidate", "name")`, or `tag("candidate", items=["name"])`. A column with data of
+    several categories takes several tags:
     `info=tag("candidate", "name") | tag("employee", "name")`.
 
     Raises UnknownNameError for what can't be a name.
     """
-    names = read_names(category, items=list(items) or None)
-    if names.category is None:
+    if any(isinstance(each, list | tuple | set | frozenset) for each in names):
+        raise UnknownNameError(
+            "a list stands where the name of an item belongs: write `items=[…]`", "items"
+        )
+    if names and items is not None:
+        raise UnknownNameError("a tag names its items twice: leave out one of both", "items")
+    read = read_names(category, items=list(names) or items)
+    if read.category is None:
         raise UnknownNameError("the category of a tag is `None`: name one of the policy")
-    return {f"{_KEY}{names.category}": names.items}
+    return {f"{_KEY}{read.category}": read.items}
 
 
 class ColumnSite(Site):
@@ -55,16 +66,68 @@ latest = _Latest()
 
 
 @event.listens_for(Table, "after_parent_attach")
-@event.listens_for(TableColumn, "after_parent_attach")
-def _attached(_what: object, _parent: object) -> None:
+def _attach_table(table: Table, _: object) -> None:
     latest.change = object()
+    _refuse_on_table(table)
+
+
+@event.listens_for(TableColumn, "after_parent_attach")
+def _attach_column(column: TableColumn[object], _: object) -> None:
+    latest.change = object()
+    _refuse_misspelt(column)
+
+
+@event.listens_for(Mapper, "after_mapper_constructed")
+def _map(mapper: Mapper[Any], class_: type) -> None:
+    """Raise ScopeError for a tag on a mapped attribute: statements name columns."""
+    for each in mapper.all_orm_descriptors:
+        prop = each.comparator.prop if isinstance(each, InstrumentedAttribute) else None
+        if prop is not None and _tagged(prop.info):
+            raise ScopeError(
+                f"the tag of `{class_.__name__}.{prop.key}` is not on its column, which would stay "
+                "unguarded: write `Column(…, info=tag(…))` or `mapped_column(…, info=tag(…))`"
+            )
+
+
+def _refuse_on_table(table: Table) -> None:
+    if _tagged(table.info):
+        raise ScopeError(
+            f"table `{table.fullname}` has a tag, and its columns would stay unguarded: "
+            "tag each column that holds personal data"
+        )
+
+
+def _refuse_misspelt(column: TableColumn[object]) -> None:
+    for key, items in _tagged(column.info).items():
+        if key == _BARE or not (items is None or type(items) is tuple):
+            raise UnknownNameError(
+                f"the `info` of column `{_place(column)}` is no tag: "
+                'write `info=tag("candidate", "name")`',
+                _BARE,
+            )
+
+
+def _tagged(info: Mapping[Any, object]) -> dict[str, object]:
+    """Return what is ours of an `info`."""
+    found = list(info.items()) if info else ()
+    return {key: value for key, value in found if isinstance(key, str) and key.startswith(_BARE)}
+
+
+def _place(column: TableColumn[object]) -> str:
+    return f"{column.table.fullname}.{column.name}"
 
 
 class Tables:
     """The tables of some metadata, which more may be added to at any time."""
 
-    def __init__(self, metadata: tuple[MetaData, ...]) -> None:
-        self._metadata = metadata
+    def __init__(self, given: Iterable[object]) -> None:
+        """Raise UnknownNameError for what is no metadata."""
+        self._metadata = [_metadata_of(each) for each in given]
+        if not self._metadata:
+            raise UnknownNameError(
+                "without metadata no column is known, and nothing is guarded: give `Base.metadata`",
+                "metadata",
+            )
 
     def made(self) -> _Made:
         """Return what `catalog` would be made of: as long as it is the same, so is the catalog."""
@@ -78,12 +141,23 @@ class Tables:
         """Return the tables and what their columns are tagged with."""
         return Catalog(map(_relation, self._all()))
 
+    def untagged(self) -> list[str]:
+        """Return the columns that are said to hold nobody's data, as `table.column`."""
+        everything = (column for table in self._all() for column in table.columns)
+        return [_place(column) for column in everything if not _tagged(column.info)]
+
     def judge(self, hub: Hub, site: Site) -> None:
-        """Judge the names of every tag. Raises UnknownNameError for one that the policy lacks."""
+        """Judge every tag.
+
+        Raises UnknownNameError for a name that the policy lacks, and ScopeError for a tag where
+        none counts.
+        """
         for table in self._all():
+            _refuse_on_table(table)
             for column in table.columns:
+                _refuse_misspelt(column)
                 for names in _names(column):
-                    place = f"{table.fullname}.{column.name}"
+                    place = _place(column)
                     try:
                         hub.declared.judge(names, ColumnSite(place, site.file, site.line))
                     except UnknownNameError as error:
@@ -95,10 +169,21 @@ class Tables:
             yield from list(metadata.tables.values())
 
 
+def _metadata_of(given: object) -> MetaData:
+    found = getattr(given, "metadata", None) if isinstance(given, type) else given
+    if not isinstance(found, MetaData):
+        raise UnknownNameError(
+            f"an object of type `{type(given).__name__}` is no metadata: give `Base.metadata`, or "
+            "each `MetaData` by itself",
+            "metadata",
+        )
+    return found
+
+
 def _names(column: TableColumn[object]) -> Iterator[Names]:
-    for key, items in list(column.info.items()):
-        if isinstance(key, str) and key.startswith(_KEY):
-            yield Names(key.removeprefix(_KEY), items)
+    for key, items in _tagged(column.info).items():
+        if key.startswith(_KEY):
+            yield Names(key.removeprefix(_KEY), items)  # type: ignore[arg-type]
 
 
 def _relation(table: Table) -> Relation:

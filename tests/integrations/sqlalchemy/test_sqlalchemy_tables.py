@@ -16,6 +16,7 @@ from sqlalchemy import (
     select,
     text,
 )
+from sqlalchemy.orm import DeclarativeBase, column_property, mapped_column
 from sqlalchemy.pool import NullPool
 from sqlalchemy_kit import (
     COMPILED,
@@ -27,6 +28,7 @@ from sqlalchemy_kit import (
     tables,
     url_of,
 )
+from staff_models import Base
 
 from purposeguard import AccessDeniedError, Guard, ScopeError, UnknownNameError
 from purposeguard.integrations.sqlalchemy import SQLAlchemyPurposes, tag
@@ -67,11 +69,118 @@ def test_without_a_policy_tags_are_judged_at_the_first_load(name):
     assert str(caught.value).startswith(f"{__file__}:{line}, column `hr.people.full_name`: {text_}")
 
 
-@pytest.mark.parametrize("given", [(3,), (b"candidate",), ("candidate", ["name"]), (None,)])
+@pytest.mark.parametrize("given", [(3,), (b"candidate",), ("candidate", b"name"), (None,)])
 def test_what_cant_be_a_name_is_refused_at_once(given):
     """By the tag itself."""
     with pytest.raises(UnknownNameError):
         tag(*given)
+
+
+def test_a_tag_names_its_items_as_an_access_does():
+    """One by one, or as a list; what is neither is told apart."""
+    assert tag("candidate", items=["name"]) == tag("candidate", "name")
+    with pytest.raises(UnknownNameError, match=r"a list stands where .*: write `items=\[…\]`"):
+        tag("candidate", ["name"])
+    with pytest.raises(UnknownNameError, match="names its items twice: leave out one"):
+        tag("candidate", "name", items=["contact"])
+    with pytest.raises(UnknownNameError, match="`items` is one name where a list belongs"):
+        tag("candidate", items="name")
+
+
+UNTAGGED = {
+    "a bare key": {"purposeguard": "candidate"},
+    "a name instead of names": {"purposeguard:candidate": "name"},
+    "a list": {"purposeguard:candidate": ["name"]},
+}
+
+
+@pytest.mark.parametrize("name", UNTAGGED)
+def test_an_info_that_only_looks_like_a_tag_is_refused(name):
+    """Where the column is declared, and where the adapter is made."""
+    fix = r"`hr\.people\.full_name` is no tag: write `info=tag\(\"candidate\", \"name\"\)`"
+    with pytest.raises(UnknownNameError, match=fix):
+        metadata_with(UNTAGGED[name])
+    metadata = metadata_with(None)
+    metadata.tables["hr.people"].c.full_name.info.update(UNTAGGED[name])
+    with pytest.raises(UnknownNameError, match=fix):
+        SQLAlchemyPurposes(new_guard(), metadata)
+
+
+def test_a_tag_on_a_table_or_an_attribute_is_refused():
+    """It is the column that a statement names."""
+
+    class Base(DeclarativeBase): ...
+
+    on_table = "table `candidates` has a tag, and .* unguarded: tag each column"
+    with pytest.raises(ScopeError, match=on_table):
+
+        class OnTable(Base):
+            __tablename__ = "candidates"
+            __table_args__ = ({"info": tag("candidate")},)
+            id = mapped_column(Integer, primary_key=True)
+
+    assert not Base.metadata.tables
+    table = Table("candidates", MetaData())
+    table.info.update(tag("candidate"))
+    with pytest.raises(ScopeError, match=on_table):
+        SQLAlchemyPurposes(new_guard(), table.metadata)
+
+    with pytest.raises(ScopeError, match=r"the tag of `OnAttribute\.name` is not on its column"):
+
+        class OnAttribute(Base):
+            __tablename__ = "people"
+            id = mapped_column(Integer, primary_key=True)
+            name = column_property(Column(String), info=tag("candidate", "name"))
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ((), "without metadata no column is known, and nothing is guarded: give `Base.metadata`"),
+        (([METADATA],), "an object of type `list` is no metadata: give `Base.metadata`, or each"),
+        ((METADATA.tables["jobs"],), "an object of type `Table` is no metadata: give"),
+        ((int,), "an object of type `type` is no metadata: give"),
+        ((None,), "an object of type `NoneType` is no metadata: give"),
+    ],
+)
+def test_what_is_no_metadata_is_refused(given, said):
+    """With what to give instead."""
+    with pytest.raises(UnknownNameError) as caught:
+        SQLAlchemyPurposes(new_guard(), *given)
+    assert str(caught.value).startswith(said)
+
+
+def test_what_is_no_guard_is_refused():
+    """Arguments are swapped easily."""
+    with pytest.raises(UnknownNameError, match="`MetaData` is no guard: give a `Guard` first"):
+        SQLAlchemyPurposes(METADATA, new_guard())
+
+
+def test_a_declarative_base_stands_for_its_metadata(tmp_path):
+    """It is what most code has at hand."""
+    with (
+        engine_of("sqlite", tmp_path) as engine,
+        installed(engine, new_guard(), Base),
+        engine.connect() as connection,
+        pytest.raises(AccessDeniedError),
+    ):
+        connection.execute(text("SELECT name FROM candidates"))
+
+
+def test_the_columns_without_a_tag_are_listed():
+    """For a test that compares them with those that hold nothing personal."""
+    assert SQLAlchemyPurposes(new_guard(), METADATA).untagged() == [
+        "jobs.id",
+        "jobs.title",
+        "candidates.id",
+        "candidates.job_id",
+        "employees.id",
+        "employees.candidate_id",
+        "files.id",
+        "files.candidate_id",
+        "Staff Notes.id",
+    ]
+    assert SQLAlchemyPurposes(new_guard(), MetaData()).untagged() == []
 
 
 def test_tables_that_are_mapped_later_count(tmp_path):
