@@ -7,14 +7,17 @@ said once, where it is mapped.
 import sys
 from time import monotonic
 from typing import TYPE_CHECKING, Any, NamedTuple
+from weakref import WeakKeyDictionary
 
 from opentelemetry.context import get_current
 from sqlalchemy import Engine, MetaData, event
+from sqlalchemy.engine.base import OptionEngine
 from sqlalchemy.util import await_only
 
 from purposeguard.blocks import site_of
 from purposeguard.exceptions import PurposeGuardError, ScopeError
 from purposeguard.guard import Guard
+from purposeguard.hub import Hub
 from purposeguard.integrations.callers import caller
 from purposeguard.integrations.given import require_guard
 from purposeguard.integrations.sql.reading import DIALECTS, Reader, Reading, Touch
@@ -43,6 +46,9 @@ _PERCENT = ("format", "pyformat")
 """The styles of placeholders in which a percent sign is written twice."""
 
 _NONE: dict[str, Any] = {}
+
+_installed: "WeakKeyDictionary[Engine, dict[Hub, SQLAlchemyPurposes]]" = WeakKeyDictionary()
+"""What checks each engine, by guard: a second one would record each access twice."""
 
 
 class _Known(NamedTuple):
@@ -82,15 +88,20 @@ class SQLAlchemyPurposes:
         self._site = site_of(sys._getframe(1))
         self._tables.judge(self._hub, self._site)
         self._known = self._look_at_tables()
+        self._batched: WeakKeyDictionary[ExecutionContext, tuple[Touch, ...]] = WeakKeyDictionary()
+        """What was judged last for each execution of many rows."""
         self._hub.tracks = True
 
     def install(self, engine: "Engine | AsyncEngine") -> None:
         """Check every statement of an engine from now on.
 
-        Listeners that rewrite statements have to be there before. Raises ScopeError for an engine
-        of another dialect than SQLite's and PostgreSQL's.
+        An engine that `execution_options` made of another shares its connections: it is the other
+        one that is checked. Listeners that rewrite statements have to be there before.
+
+        Raises ScopeError for an engine of another dialect than SQLite's and PostgreSQL's, and where
+        the guard checks it already.
         """
-        found = _sync(engine)
+        found = _checked(engine)
         if found.dialect.name not in DIALECTS:
             known = " and ".join(f"`{name}`" for name in DIALECTS)
             raise ScopeError(
@@ -98,6 +109,12 @@ class SQLAlchemyPurposes:
                 f"install it on an engine of {known}"
             )
         self._tables.judge(self._hub, self._site)
+        there = _installed.setdefault(found, {})
+        if there.setdefault(self._hub, self) is not self:
+            raise ScopeError(
+                "the guard checks the engine already: give all metadata to one "
+                "`SQLAlchemyPurposes`, and install that"
+            )
         if not event.contains(found, _HOOK, self._before):
             event.listen(found, _HOOK, self._before)
 
@@ -111,9 +128,10 @@ class SQLAlchemyPurposes:
 
     def uninstall(self, engine: "Engine | AsyncEngine") -> None:
         """Check statements of an engine no more."""
-        found = _sync(engine)
+        found = _checked(engine)
         if event.contains(found, _HOOK, self._before):
             event.remove(found, _HOOK, self._before)
+            del _installed[found][self._hub]
 
     def _look_at_tables(self, known: _Known | None = None) -> _Known:
         """Take the tables as they are now; what is known stays where they are the same.
@@ -135,11 +153,11 @@ class SQLAlchemyPurposes:
         statement: str,
         parameters: Any,
         context: "ExecutionContext | None",
-        _many: bool,
+        many: bool,
     ) -> None:
         """Judge what a statement touches: the hook."""
         reading = self._read(connection.dialect, statement, bool(parameters), context)
-        if not reading.touches:
+        if not reading.touches or (many and self._goes_on(reading, context)):
             return
         error = self._denied(reading, connection.dialect.is_async, context)
         if error is not None:
@@ -170,6 +188,14 @@ class SQLAlchemyPurposes:
                 reader = known.readers[dialect.name]
                 reading = reader.read(statement, percent=percent, translated=translated)
         return reading
+
+    def _goes_on(self, reading: Reading, context: "ExecutionContext | None") -> bool:
+        """Whether a statement is the next batch of rows of one that was judged: one access."""
+        if context is None:
+            return False
+        before = self._batched.get(context)
+        self._batched[context] = reading.touches
+        return before == reading.touches
 
     def _denied(
         self, reading: Reading, later: bool, context: "ExecutionContext | None"
@@ -240,11 +266,14 @@ def _refusal(gate: Gate, *, failed: bool, later: bool) -> PurposeGuardError | No
     return None
 
 
-def _sync(engine: object) -> Engine:
+def _checked(engine: object) -> Engine:
+    """Return the engine whose listeners hear every statement that goes through a given one."""
     found = getattr(engine, "sync_engine", engine)
     if not isinstance(found, Engine):
         raise ScopeError(
             f"an object of type `{type(engine).__name__}` is no engine: "
             "give what `create_engine` or `create_async_engine` returned"
         )
+    while isinstance(found, OptionEngine):
+        found = found._proxied
     return found

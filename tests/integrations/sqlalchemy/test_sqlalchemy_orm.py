@@ -317,6 +317,24 @@ def test_many_rows_are_one_access(did):
     assert did(lambda session: session.execute(update(Candidate), changes)) == stored
 
 
+def test_rows_that_are_sent_in_batches_are_one_access(did, engine):
+    """SQLAlchemy executes some 1,000 rows at a time; the same statement once more is another."""
+    core = insert(Candidate.__table__).returning(Candidate.__table__.c.id)
+    returning = insert(Candidate).returning(Candidate.id)
+    rows = [{"id": number, "name": f"n{number}"} for number in range(1000, 3500)]
+    stored = [("candidate", ("name",), "store")]
+    with sent_to(engine) as statements:
+        assert did(lambda session: session.scalars(returning, rows).all()) == stored
+        assert did(lambda session: session.connection().execute(core, rows).all()) == stored
+    assert len(statements) >= 3
+
+    def twice(session):
+        for part in (rows[:1500], rows[1500:]):
+            session.connection().execute(core, part)
+
+    assert did(twice) == stored * 2
+
+
 def test_upserts(did, engine):
     """An insert that updates instead stores both."""
     kind = {"sqlite": sqlite, "postgresql": postgresql}[engine.dialect.name]

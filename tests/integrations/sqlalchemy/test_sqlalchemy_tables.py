@@ -382,6 +382,47 @@ def test_options_of_an_engine_or_connection_change_nothing(tmp_path):
                 connection.execute(text("SELECT name FROM candidates"))
 
 
+def test_an_engine_and_its_options_are_checked_once(tmp_path):
+    """Whichever of them the adapter is installed on, and whichever is used."""
+    with engine_of("sqlite", tmp_path) as engine:
+        guard = new_guard()
+        options = engine.execution_options(isolation_level="AUTOCOMMIT").execution_options(x=1)
+        for first in (engine, options):
+            purposes = SQLAlchemyPurposes(guard, METADATA)
+            purposes.install(first)
+            purposes.install(options)
+            purposes.install(engine)
+            for each in (engine, options, engine.execution_options(later=True)):
+                with (
+                    each.connect() as connection,
+                    capture(guard) as records,
+                    guard.purpose("hiring.selection"),
+                ):
+                    connection.execute(text("SELECT name FROM candidates"))
+                assert len(records) == 1
+            purposes.uninstall(options)
+            with engine.connect() as connection:
+                connection.execute(text("SELECT name FROM candidates"))
+
+
+def test_a_guard_is_installed_once(tmp_path):
+    """A second adapter would record each access again."""
+    with engine_of("sqlite", tmp_path) as engine:
+        guard = new_guard()
+        with installed(engine, guard):
+            with pytest.raises(ScopeError, match="checks the engine already: give all metadata to"):
+                SQLAlchemyPurposes(guard, METADATA).install(engine)
+            with (
+                engine.connect() as connection,
+                capture(guard) as records,
+                guard.purpose("hiring.selection"),
+            ):
+                connection.execute(text("SELECT name FROM candidates"))
+        assert len(records) == 1
+        with installed(engine, guard), pytest.raises(AccessDeniedError):
+            engine.connect().execute(text("SELECT name FROM candidates"))
+
+
 def test_two_guards_judge_one_engine(tmp_path):
     """Each by its own purposes."""
     with engine_of("sqlite", tmp_path) as engine:
