@@ -2,7 +2,8 @@
 
 from opentelemetry.context import Context
 
-from purposeguard.points import Answer
+from purposeguard.hub import Hub
+from purposeguard.points import Answer, Names
 from purposeguard.policy.reasons import Operation
 from purposeguard.scope import Chain
 
@@ -15,7 +16,7 @@ _COVERED = {
 
 
 class OpenAccess:
-    """An access that was permitted, for as long as its call or block is open."""
+    """An access that was let through, for as long as its call or block is open."""
 
     __slots__ = ("answer", "chain", "live", "outer")
 
@@ -48,18 +49,25 @@ class OpenAccess:
 
 
 def covered(
+    hub: Hub,
     context: Context,
-    key: str,
     chain: Chain,
     category: str,
     items: tuple[str, ...] | None,
     operation: str | None,
 ) -> bool:
-    """Whether an access would be a part of one that is open in a context."""
-    access = context.get(key)
+    """Whether an access would be a part of one that is open in a context.
+
+    One that was denied, and let through since it is only observed, is recorded already. It covers
+    its parts for as long as they would only be observed too.
+    """
+    access = context.get(hub.opened)
     while type(access) is OpenAccess:
         if access.covers(chain, category, items, operation):
-            return chain.live()
+            answer = access.answer
+            if chain.live() == answer.signature.closed:
+                return False
+            return answer.permits or hub.observes_access(Names(category), chain)
         access = access.outer
     return False
 

@@ -460,9 +460,9 @@ class Stretch:
             attach(set_span_in_context(get_current_span(before)))
 
     def _shown(self, inside: Context) -> Context:
-        """Return the context in which others find the access, if it was permitted."""
+        """Return the context in which others find the access, if it was let through."""
         gate, answer = self._gate, self.answer
-        if answer is None or not answer.permits or not gate.encloses:
+        if answer is None or answer.blocks or not gate.encloses:
             return inside
         self._hide()
         key = gate.hub.opened

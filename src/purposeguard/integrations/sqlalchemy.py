@@ -207,7 +207,7 @@ class SQLAlchemyPurposes:
         encloses = here.get(hub.opened) is not None
         gates: tuple[Gate, ...] = ()
         for place, touch in enumerate(reading.touches):
-            if encloses and covered(here, hub.opened, chain, *touch[:3]):
+            if encloses and covered(hub, here, chain, *touch[:3]):
                 continue
             gates = gates or self._gates_of(reading)
             error = _refusal(gates[place], failed=bool(reading.cause), later=later)

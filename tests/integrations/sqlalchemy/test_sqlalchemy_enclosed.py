@@ -1,6 +1,7 @@
 """A statement inside a guarded access that covers it belongs to that access."""
 
 import asyncio
+import contextlib
 import contextvars
 
 import pytest
@@ -242,16 +243,57 @@ def test_an_access_with_a_purpose_of_its_own_covers(guard, run):
     assert accesses(records) == [("candidate", None, "use")] * 2
 
 
-def test_what_was_only_observed_covers_nothing(guard, run):
-    """A denial that lets the call go on is no permit for what is inside."""
+@pytest.mark.parametrize("place", range(8))
+@pytest.mark.parametrize("purpose", ["payroll", "hiring.invitation", None])
+def test_what_was_only_observed_is_recorded_once(guard, run, place, purpose):
+    """A denial that lets the call go on is that of all its parts, whatever its reason."""
+    way = ways(guard, items=["name", "work_history"])[place]
+    declared = guard.purpose(purpose) if purpose else contextlib.nullcontext()
+    with under(guard, mode="observe"), declared, capture(guard) as records:
+        way(run)
+    assert accesses(records) == [("candidate", ("name", "work_history"), "use")]
+    assert records[0].outcome != "permit"
+
+
+def test_what_was_only_observed_covers_no_more_than_its_items(guard, run):
+    """What it doesn't cover is an access of its own, as it is inside one that was permitted."""
     with (
         under(guard, mode="observe"),
         guard.purpose("payroll"),
         capture(guard) as records,
-        guard.access("candidate"),
+        guard.access("candidate", items=["contact"]),
     ):
         run()
     assert [each.outcome for each in records] == ["violation", "violation"]
+
+
+def test_what_was_only_observed_covers_nothing_that_is_enforced(guard, run):
+    """A denial is no permit: what is enforced is judged for itself."""
+    with under(guard, mode="observe"), guard.purpose("payroll"), guard.access("candidate"):
+        run()
+        with under(guard, mode="enforce"), pytest.raises(AccessDeniedError):
+            run()
+        with guard.purpose("news"), capture(guard) as records:
+            run()
+    assert [each.outcome for each in records] == ["violation"]
+
+
+def test_a_dead_chain_that_is_only_observed_is_recorded_once(guard, run):
+    """Work that goes on in a copied context; and where its purpose ends meanwhile, that is new."""
+    with under(guard, mode="observe"), capture(guard) as records:
+        with guard.purpose("hiring.selection") as purpose:
+            copied = contextvars.copy_context()
+        copied.run(guard.access("candidate")(run))
+        assert [each.reason for each in records] == ["purpose_closed"]
+
+        purpose = guard.purpose("payroll")
+        with purpose, guard.access("candidate"):
+            inside = get_current()
+            purpose.__exit__(None, None, None)
+            token = attach(inside)
+            run()
+            detach(token)
+    assert [each.reason for each in records[1:]] == ["not_granted", "purpose_closed"]
 
 
 def test_a_copied_context_covers_nothing_once_the_access_has_ended(guard, run):
