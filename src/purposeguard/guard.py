@@ -299,17 +299,20 @@ class Guard:
         site = None if depth is None else site_of(sys._getframe(depth))
         self._hub.declared.judge(names, site)
 
-    def open_root(self, *purposes: str, issuer: str | None = None) -> RootScope:
+    def open_root(
+        self, *purposes: str, issuer: str | None = None, inherits: bool = False
+    ) -> RootScope:
         """Begin a chain of its own for a request, task, message or command: for adapters.
 
         The purposes are declared outermost first; without any, nothing is. `issuer` is the service
-        whose signed token purposes came from, and records name it. What the policy lacks is a gap
+        whose signed token purposes came from, and records name it. With `inherits`, accesses inside
+        inherit subject and customer from where the scope is entered. What the policy lacks is a gap
         for each access, and no error here. End what is returned when the request is over.
 
         Raises UnknownNameError for what is no text.
         """
         names = [read_names(purpose=purpose).purpose or "" for purpose in purposes]
-        return RootScope(self._hub, tuple(names), issuer)
+        return RootScope(self._hub, tuple(names), issuer, inherits)
 
     def purposes_in_force(self) -> tuple[str, ...] | None:
         """Return the purposes on the chain here, outermost first; None where the chain is dead."""

@@ -18,10 +18,13 @@ class RootScope:
     In a forked child it is dead too.
     """
 
-    __slots__ = ("_entered", "_hub", "_issuer", "_lease", "_leases")
+    __slots__ = ("_entered", "_hub", "_inherits", "_issuer", "_lease", "_leases")
 
-    def __init__(self, hub: Hub, purposes: tuple[str, ...], issuer: str | None) -> None:
+    def __init__(
+        self, hub: Hub, purposes: tuple[str, ...], issuer: str | None, inherits: bool
+    ) -> None:
         self._hub = hub
+        self._inherits = inherits
         self._lease = Lease(None)
         self._entered: list[Chain] = []
         self._declare(purposes, issuer)
@@ -35,7 +38,7 @@ class RootScope:
         context = get_current()
         key = self._hub.key
         here = chain_in(context, key)
-        chain = here.begun(self._lease, self._leases, self._issuer)
+        chain = here.begun(self._lease, self._leases, self._issuer, inherits=self._inherits)
         self._entered.append(chain)
         if self._found(here) is not None:
             chain = chain.joined(here)

@@ -355,12 +355,16 @@ class Chain:
             below.ground,
         )
 
-    def begun(self, lease: Lease, leases: tuple[Lease, ...], issuer: str | None) -> "Chain":
+    def begun(
+        self, lease: Lease, leases: tuple[Lease, ...], issuer: str | None, *, inherits: bool
+    ) -> "Chain":
         """Return a root chain of these leases, each of which declares a purpose.
 
-        `lease` stands for the scope that holds them all.
+        `lease` stands for the scope that holds them all. With `inherits` it is about the people
+        that this chain is about.
         """
-        chain = Chain((), _ROOT, lease.process, lease, self)
+        people = (self.subject, self.customer) if inherits else (None, None)
+        chain = Chain((), _ROOT, lease.process, lease, self, *people)
         chain.become(leases, issuer)
         return chain
 

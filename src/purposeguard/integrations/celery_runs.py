@@ -16,16 +16,17 @@ class Run:
     """One execution of a task.
 
     `purposes` are what it was handed, `issuer` says by whom. They are None where an eager task was
-    called from a dead chain.
+    called from a dead chain. An eager task is about the people that its caller is about.
     """
 
-    __slots__ = ("id", "issuer", "over", "purposes", "retries")
+    __slots__ = ("eager", "id", "issuer", "over", "purposes", "retries")
 
     def __init__(
         self, request: Context, purposes: tuple[str, ...] | None, issuer: str | None = None
     ) -> None:
         self.id = request.id
         self.retries = request.retries
+        self.eager = request.is_eager
         self.purposes = purposes
         self.issuer = issuer
         self.over = False
@@ -35,7 +36,7 @@ class Run:
         """Open a scope of what was handed over."""
         if self.purposes is None:
             return None
-        return guard.open_root(*self.purposes, issuer=self.issuer)
+        return guard.open_root(*self.purposes, issuer=self.issuer, inherits=self.eager)
 
     def is_retried_by(self, sending: Mapping[str, Any]) -> bool:
         """Whether a message is the same task once more."""

@@ -3,12 +3,17 @@
 import contextvars
 
 import pytest
-from celery import chain, chord, group
+from celery import Celery, chain, chord, group
 from opentelemetry.instrumentation.celery import CeleryInstrumentor
 
 from integrations.celery.celery_kit import HIRING, SELECTION, SUPPORT, UNDECLARED
-from integrations.celery.celery_service import instrument
+from integrations.celery.celery_service import KEY, POLICY, instrument
+from purposeguard import Guard, OutOfPurposeError
+from purposeguard.integrations.celery import CeleryPurposes
+from purposeguard.subjects.sql import SqlSubjects
 from purposeguard.testing import capture
+
+PEOPLE_KEY = b"a secret for keyed hashes of people"
 
 
 @pytest.fixture(params=["off", "on"])
@@ -93,3 +98,34 @@ def test_a_task_that_applies_itself_begins_a_scope_each_time(service):
 
     with service.guard.purpose("hiring"):
         assert again.apply((1,)).get() == ("purpose_closed", SELECTION)
+
+
+def test_an_eager_task_is_about_whom_its_caller_is_about(tmp_path):
+    """What is on record about that person holds in it; no other root scope names anybody."""
+    store = SqlSubjects(f"sqlite:///{tmp_path / 'subjects.db'}", key=PEOPLE_KEY)
+    guard = Guard(POLICY, subject_key=PEOPLE_KEY, subjects=store)
+    app = Celery("people", set_as_current=False)
+    app.conf.task_always_eager = True
+    CeleryPurposes(guard, key=KEY).install(app)
+
+    @app.task(shared=False)
+    def accesses():
+        return str(guard.check("candidate").reason)
+
+    @app.task(shared=False)
+    def publishes():
+        return accesses.delay().get(disable_sync_subtasks=False)
+
+    store.use_suspended("candidate", 7)
+    for task in (accesses, publishes):
+        with guard.purpose("hiring", subject=7), capture(guard) as records:
+            with pytest.raises(OutOfPurposeError, match="suspended"):
+                task.delay().get()
+        assert len(records[0].subjects) == 1
+        with guard.purpose("hiring", subject=8):
+            assert task.delay().get() == "granted"
+    with guard.purpose("hiring", subject=7), guard.open_root("hiring"), capture(guard) as records:
+        assert accesses() == "granted"
+    assert records[0].subjects == ()
+    app.close()
+    store.close()
