@@ -28,6 +28,9 @@ MARK = "__purposeguard__"
 _CACHE_METHODS = ("cache_info", "cache_clear", "cache_parameters")
 _DROPPED = frozenset({"__wrapped__", MARK})
 
+_SHOWN = 3
+"""How many ways into an object a message lists."""
+
 
 class Mark(NamedTuple):
     """What one of a function's guards declares."""
@@ -93,9 +96,10 @@ def _refuse_unguardable(target: Any) -> None:
         )
     others = _other_ways_in(target)
     if others:
-        ways = ", ".join(f"`{name}`" for name in others)
+        ways = ", ".join(f"`{name}`" for name in others[:_SHOWN])
+        more = f" and {len(others) - _SHOWN} more" if len(others) > _SHOWN else ""
         raise ScopeError(
-            f"an object of type `{kind}` can also be reached through {ways}: "
+            f"an object of type `{kind}` can also be reached through {ways}{more}: "
             "put the guard on the function itself, below the decorator that made it"
         )
 
