@@ -13,8 +13,10 @@ from celery.utils.time import maybe_iso8601, maybe_make_aware  # type: ignore[im
 from purposeguard.blocks import PurposeScope
 from purposeguard.exceptions import ScopeError, UnknownNameError
 from purposeguard.guard import Guard
+from purposeguard.integrations.celery_logs import hide_tokens
 from purposeguard.integrations.celery_runs import Run, Runs, taken_from, without_token
 from purposeguard.integrations.coverage import Declared, guarded_for, qualified, refuse_raw
+from purposeguard.integrations.given import require_guard
 from purposeguard.integrations.tokens import HEADER, TokenIssuer, TrustedIssuers
 
 DAY = 86_400
@@ -49,7 +51,7 @@ class CeleryPurposes:
     A token lives for `seconds` after its task is due: a day, or the `max_seconds` of `trusted`
     where that is less. A task that waits for longer begins without a purpose.
 
-    Raises UnknownNameError where there is no key, and for a time that is none.
+    Raises UnknownNameError where there is no key, and for a guard or a time that is none.
     """
 
     def __init__(
@@ -62,6 +64,7 @@ class CeleryPurposes:
         audience: str | None = None,
         seconds: int | None = None,
     ) -> None:
+        require_guard(guard)
         if key is not None:
             if issuer is not None or trusted is not None or audience is not None:
                 raise UnknownNameError(
@@ -105,9 +108,13 @@ class CeleryPurposes:
     def install(self, app: Celery) -> None:
         """Put the adapter into an app: for the tasks that it has, and those that it will have.
 
-        Raises ScopeError where the app has one, or where a task passes a guard by. A worker looks
-        once more, when all tasks are known, and doesn't start with one that does.
+        Raises ScopeError where the app has one, for what is no app, or where a task passes a guard
+        by. A worker looks once more, when all tasks are known, and doesn't start with one that does.
         """
+        if not isinstance(app, Celery):
+            raise ScopeError(
+                f"an object of type `{type(app).__name__}` is no app: give what `Celery(…)` returned"
+            )
         if hasattr(app, _ADAPTER):
             raise ScopeError("the app has its purposes installed already: install them once")
         setattr(app, _ADAPTER, _InApp(self, app))
@@ -145,6 +152,7 @@ class _InApp:
         app.annotations = _Annotations(app, self)
         app.on_after_finalize.connect(self._cover_all, weak=False)
         app.steps["worker"].add(_checked_by(self))
+        hide_tokens()
         self._send = app.send_task
         app.send_task = self._send_task
 

@@ -1,9 +1,10 @@
 """Putting the adapter into an app: which tasks it covers, what it refuses, what it leaves alone."""
 
 import functools
+import re
 
 import pytest
-from celery import Celery, Task, _state, shared_task
+from celery import Celery, Task, _state, current_app, shared_task
 
 from integrations.celery import celery_service
 from integrations.celery.celery_kit import WAIT, settings_for, start
@@ -168,6 +169,21 @@ def test_an_app_has_one_adapter(small):
     assert adapters(Celery("without")) == []
 
 
+def test_what_is_no_app_or_no_guard_is_refused(small):
+    """At once, and not at the first task that is published."""
+    for given in (None, "small", small.task(raw, name="a_task"), Celery):
+        with pytest.raises(ScopeError, match=r"is no app: give what `Celery\(…\)` returned"):
+            small.purposes.install(given)
+    with pytest.raises(UnknownNameError, match="`Celery` is no guard: give a `Guard` first"):
+        CeleryPurposes(small.app, key=KEY)
+
+
+def test_the_current_app_is_an_app(small, current):
+    """Celery hands out a stand-in for it."""
+    small.purposes.install(current_app)
+    assert begins(small, small.task(probe(small), name="probe"))
+
+
 def test_a_raw_function_is_refused(small, monkeypatch):
     """A guard stands above the decorator that registers, or beside it."""
     with pytest.raises(ScopeError, match="below the decorator that made it"):
@@ -183,6 +199,19 @@ def test_a_raw_function_is_refused(small, monkeypatch):
         "put the guard below what registered it"
     )
     assert adapters(small.app) == []
+
+
+def test_a_guard_above_a_task_says_where_it_belongs(small):
+    """In a line: a task has some forty attributes that could be called."""
+    task = small.task(raw, name="above")
+    for wrong in (small.guard.access("candidate"), small.purposes("hiring")):
+        with pytest.raises(ScopeError) as caught:
+            wrong(task)
+        first, _, fix = str(caught.value).partition(": ")
+        assert re.fullmatch(
+            r"an object of type `PromiseProxy` .*(`\w+`, ){2}`\w+` and \d+ more", first
+        )
+        assert fix == "put the guard on the function itself, below the decorator that made it"
 
 
 def test_a_worker_with_a_raw_function_does_not_start(tmp_path):

@@ -14,6 +14,7 @@ from integrations.celery.celery_kit import (
     UNDECLARED,
     WAIT,
     answer,
+    settings_for,
 )
 from integrations.celery.celery_messages import OTHER_KEY, signed, stranger, token, waiting
 from integrations.celery.celery_service import KEY, POLICY, Service, Settings
@@ -130,6 +131,21 @@ def test_no_token_is_shown(service):
     assert results[0].id in told[-2]
     assert "no such luck" in told[-1]
     assert [HEADER in text or "eyJ" in text for text in told] == [False] * len(told)
+
+
+def test_a_log_for_debugging_shows_no_token(workers, tmp_path):
+    """Celery shows the headers of each task there, and, at any level, of one that it lacks."""
+    service = workers.start(settings_for(REDIS, tmp_path), "--pool", "prefork", "-l", "DEBUG")
+    with service.guard.purpose("hiring"):
+        assert answer(service.task("seen").delay()) == HIRING
+        service.app.send_task("unheard_of")
+    log = ""
+    while "KeyError: 'unheard_of'" not in log:
+        log = service.log.read_text()
+        time.sleep(0.05)
+    shown = [line for line in log.splitlines() if HEADER in line]
+    assert {"TaskPool: Apply" in line for line in shown} == {True, False}
+    assert "eyJ" not in log
 
 
 def stored(service):
