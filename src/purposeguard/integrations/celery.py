@@ -108,12 +108,14 @@ class CeleryPurposes:
     def install(self, app: Celery) -> None:
         """Put the adapter into an app: for the tasks that it has, and those that it will have.
 
-        Raises ScopeError where the app has one, for what is no app, or where a task passes a guard
-        by. A worker looks once more, when all tasks are known, and doesn't start with one that does.
+        Raises ScopeError for what is no app, where the app has one, or where a task passes a guard
+        by. A worker looks once more, when all tasks are known, and doesn't start with one that
+        does.
         """
         if not isinstance(app, Celery):
             raise ScopeError(
-                f"an object of type `{type(app).__name__}` is no app: give what `Celery(…)` returned"
+                f"an object of type `{type(app).__name__}` is no app: "
+                "give what `Celery(…)` returned"
             )
         if hasattr(app, _ADAPTER):
             raise ScopeError("the app has its purposes installed already: install them once")

@@ -118,9 +118,12 @@ def test_an_eager_task_is_about_whom_its_caller_is_about(tmp_path):
 
     store.use_suspended("candidate", 7)
     for task in (accesses, publishes):
-        with guard.purpose("hiring", subject=7), capture(guard) as records:
-            with pytest.raises(OutOfPurposeError, match="suspended"):
-                task.delay().get()
+        with (
+            guard.purpose("hiring", subject=7),
+            capture(guard) as records,
+            pytest.raises(OutOfPurposeError, match="suspended"),
+        ):
+            task.delay().get()
         assert len(records[0].subjects) == 1
         with guard.purpose("hiring", subject=8):
             assert task.delay().get() == "granted"
