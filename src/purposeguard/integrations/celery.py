@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
-from celery import Celery, Task, bootsteps  # type: ignore[import-untyped]
+from celery import Celery, Task, bootsteps, signals  # type: ignore[import-untyped]
 from celery.app.annotations import prepare  # type: ignore[import-untyped]
 from celery.utils.objects import mro_lookup  # type: ignore[import-untyped]
 from celery.utils.time import maybe_iso8601, maybe_make_aware  # type: ignore[import-untyped]
@@ -154,6 +154,7 @@ class _InApp:
         app.annotations = _Annotations(app, self)
         app.on_after_finalize.connect(self._cover_all, weak=False)
         app.steps["worker"].add(_checked_by(self))
+        signals.worker_process_shutdown.connect(self._close_ledger, weak=False)
         hide_tokens()
         self._send = app.send_task
         app.send_task = self._send_task
@@ -171,6 +172,12 @@ class _InApp:
         """Raise ScopeError where a task passes a guard by."""
         tasks = self._app.tasks.items()
         refuse_raw(self._guard, "task", [(name, task.run) for name, task in tasks])
+
+    def _close_ledger(self, **_: object) -> None:
+        """Close the ledger of a pool's process, which leaves without the interpreter's end."""
+        ledger = self._guard._hub.state.ledger
+        if ledger is not None:
+            ledger.close()
 
     # Around the call.
 

@@ -11,7 +11,7 @@ from opentelemetry.instrumentation.celery import CeleryInstrumentor
 from opentelemetry.sdk.trace import TracerProvider
 
 from integrations.celery.celery_tasks import define_first, define_rest
-from purposeguard import AccessDeniedError, Guard
+from purposeguard import AccessDeniedError, Guard, Ledger
 from purposeguard.integrations.celery import CeleryPurposes
 from purposeguard.policy_file import parse_policy
 
@@ -49,6 +49,8 @@ class Settings:
     instrumented: str = "off"
     raw: bool = False
     """Whether a raw function is a task."""
+    ledger: str | None = None
+    """The directory of a ledger, if there is one."""
 
     def environment(self):
         """Return what tells a worker."""
@@ -65,7 +67,8 @@ class Service:
 
     def __init__(self, settings, **options):
         self.settings = settings
-        self.guard = Guard(POLICY)
+        ledger = Ledger(settings.ledger) if settings.ledger else None
+        self.guard = Guard(POLICY, ledger=ledger)
         self.app = Celery("service", set_as_current=False, **_configuration(settings))
         self.purposes = CeleryPurposes(self.guard, **(options or {"key": KEY}))
         if settings.instrumented == "before":
