@@ -10,6 +10,7 @@ from sqlalchemy.orm import Mapper
 from purposeguard.exceptions import AccessDeniedError, PurposeGuardError
 from purposeguard.integrations.sql.catalog import Column
 from purposeguard.integrations.sql.reading import Reading, Touch
+from purposeguard.interrupts import let_through
 from purposeguard.policy.reasons import Reason
 
 _SHOWN = 8
@@ -36,8 +37,8 @@ def explain(error: PurposeGuardError, touch: Touch, context: ExecutionContext | 
     loaded = []
     try:
         loaded = [] if touch.operation else list(_loads(context, columns))
-    except Exception:  # noqa: BLE001, S110 - mappings may be wrong in any way, and denied it is
-        pass
+    except Exception as failure:  # noqa: BLE001 - mappings may be wrong in any way, and denied it is
+        let_through(failure)
     if loaded:
         text += f": {'; '.join(loaded)}"
     elif excess:

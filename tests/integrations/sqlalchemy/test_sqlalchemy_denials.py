@@ -2,6 +2,8 @@
 
 import logging
 import pickle
+import signal
+import sys
 import traceback
 
 import pytest
@@ -15,6 +17,7 @@ from staff_models import Base, Candidate, Job
 
 from purposeguard import Guard, LedgerError, OutOfPurposeError, UndecidedAccessError
 from purposeguard.evidence.ledger.ledger import Ledger
+from purposeguard.integrations import sqlalchemy_denials as denials
 from purposeguard.testing import capture, under
 
 SECRET = "Mika Example, a value that appears nowhere else"
@@ -129,6 +132,47 @@ def test_an_entity_that_is_too_much_names_load_only(engine):
         )
     ]
     assert columns.value.__notes__ == joined.value.__notes__
+
+
+class TimeLimit(Exception):
+    """As Celery's soft time limit is: no `BaseException`."""
+
+
+def test_a_time_limit_that_strikes_in_an_explanation_is_not_lost(engine):
+    """It is raised in place of the denial, wherever it comes up."""
+
+    def over(*_):
+        raise TimeLimit
+
+    def strike(at):
+        """Load a candidate, with a signal at one of the places where the interpreter looks."""
+        met = 0
+
+        def profile(frame, event, _):
+            nonlocal met
+            if event in ("call", "c_return") and frame.f_code.co_filename == denials.__file__:
+                met += 1
+                if met == at:
+                    signal.raise_signal(signal.SIGUSR1)
+
+        try:
+            sys.setprofile(profile)
+            with Session(engine) as session:
+                session.scalars(select(Candidate)).all()
+        except (TimeLimit, OutOfPurposeError) as error:
+            return type(error)
+        finally:
+            sys.setprofile(None)
+
+    guard = new_guard()
+    before = signal.signal(signal.SIGUSR1, over)
+    try:
+        with installed(engine, guard, Base.metadata), guard.purpose("hiring.invitation"):
+            raised = [strike(at) for at in range(1, 60)]
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+    assert set(raised) == {TimeLimit, OutOfPurposeError}
+    assert raised == sorted(raised, key=[TimeLimit, OutOfPurposeError].index)
 
 
 def test_an_error_pickles(engine, guard):
