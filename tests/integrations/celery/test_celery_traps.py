@@ -105,12 +105,20 @@ def test_mapped_tasks_keep_them(service):
 
 
 def test_what_a_task_publishes_has_what_is_in_force_there(service):
-    """Narrower than what the task was handed, where it has narrowed it."""
+    """Narrower than what the task was handed, where it has narrowed it.
+
+    What follows up a task that was put in its place follows that one: it is as narrow, or, as the
+    body of a chord, may be.
+    """
     with service.guard.purpose("hiring"):
         published = service.task("publishes").delay("seen")
         replaced = service.task("replaced").delay()
+        after = chain(service.task("replaced").si(), service.task("seen").si())()
+        body = chord([service.task("replaced").si()])(service.task("seen").si())
     assert answer(service.app.AsyncResult(answer(published))) == SELECTION
     assert answer(replaced) == SELECTION
+    assert answer(after) == SELECTION
+    assert answer(body) in (HIRING, SELECTION)
     assert [child.id for child in published.children] == [published.result]
 
 

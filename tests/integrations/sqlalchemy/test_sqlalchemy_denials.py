@@ -134,7 +134,7 @@ def test_an_entity_that_is_too_much_names_load_only(engine):
     assert columns.value.__notes__ == joined.value.__notes__
 
 
-class TimeLimit(Exception):
+class TimeLimitError(Exception):
     """As Celery's soft time limit is: no `BaseException`."""
 
 
@@ -142,7 +142,7 @@ def test_a_time_limit_that_strikes_in_an_explanation_is_not_lost(engine):
     """It is raised in place of the denial, wherever it comes up."""
 
     def over(*_):
-        raise TimeLimit
+        raise TimeLimitError
 
     def strike(at):
         """Load a candidate, with a signal at one of the places where the interpreter looks."""
@@ -159,7 +159,7 @@ def test_a_time_limit_that_strikes_in_an_explanation_is_not_lost(engine):
             sys.setprofile(profile)
             with Session(engine) as session:
                 session.scalars(select(Candidate)).all()
-        except (TimeLimit, OutOfPurposeError) as error:
+        except (TimeLimitError, OutOfPurposeError) as error:
             return type(error)
         finally:
             sys.setprofile(None)
@@ -171,8 +171,8 @@ def test_a_time_limit_that_strikes_in_an_explanation_is_not_lost(engine):
             raised = [strike(at) for at in range(1, 60)]
     finally:
         signal.signal(signal.SIGUSR1, before)
-    assert set(raised) == {TimeLimit, OutOfPurposeError}
-    assert raised == sorted(raised, key=[TimeLimit, OutOfPurposeError].index)
+    assert set(raised) == {TimeLimitError, OutOfPurposeError}
+    assert raised == sorted(raised, key=[TimeLimitError, OutOfPurposeError].index)
 
 
 def test_an_error_pickles(engine, guard):
