@@ -5,6 +5,7 @@ said once, where it is mapped.
 """
 
 import sys
+from logging import WARNING
 from time import monotonic
 from typing import TYPE_CHECKING, Any, NamedTuple
 from weakref import WeakKeyDictionary
@@ -90,6 +91,7 @@ class SQLAlchemyPurposes:
         self._known = self._look_at_tables()
         self._batched: WeakKeyDictionary[ExecutionContext, tuple[Touch, ...]] = WeakKeyDictionary()
         """What was judged last for each execution of many rows."""
+        self._told = False
         self._hub.tracks = True
 
     def install(self, engine: "Engine | AsyncEngine") -> None:
@@ -187,7 +189,20 @@ class SQLAlchemyPurposes:
             if known.readers[dialect.name] is not reader:
                 reader = known.readers[dialect.name]
                 reading = reader.read(statement, percent=percent, translated=translated)
+            if not self._told and not any(tags for *_, tags in known.made):
+                self._tell_of_no_tags()
         return reading
+
+    def _tell_of_no_tags(self) -> None:
+        """Emit the log event for statements that nothing is known of, once."""
+        self._told = True
+        self._hub.events.emit(
+            "purposeguard.sqlalchemy",
+            "no column of the metadata is tagged, so no statement is an access: import the tables "
+            "first, or give the metadata that they are declared in",
+            {},
+            WARNING,
+        )
 
     def _goes_on(self, reading: Reading, context: "ExecutionContext | None") -> bool:
         """Whether a statement is the next batch of rows of one that was judged: one access."""

@@ -183,6 +183,17 @@ def test_the_columns_without_a_tag_are_listed():
     assert SQLAlchemyPurposes(new_guard(), MetaData()).untagged() == []
 
 
+def test_statements_without_any_tag_are_told_of_once(tmp_path, caplog):
+    """Tables may still come; until they do, nothing is guarded."""
+    with engine_of("sqlite", tmp_path) as engine:
+        for metadata, told in ((MetaData(), 1), (METADATA, 0)):
+            caplog.clear()
+            with installed(engine, new_guard(), metadata), engine.connect() as connection:
+                for statement in ("SELECT id FROM jobs", "SELECT title FROM jobs"):
+                    connection.execute(text(statement))
+            assert caplog.text.count("no column of the metadata is tagged") == told
+
+
 def test_tables_that_are_mapped_later_count(tmp_path):
     """A module that is imported late, and a column that is added to a table."""
     metadata = MetaData()
