@@ -23,7 +23,7 @@ from purposeguard.integrations.callers import caller
 from purposeguard.integrations.given import require_guard
 from purposeguard.integrations.sql.reading import DIALECTS, Reader, Reading, Touch
 from purposeguard.integrations.sqlalchemy_denials import explain, explain_hidden
-from purposeguard.integrations.sqlalchemy_tags import Tables, latest, tag
+from purposeguard.integrations.sqlalchemy_tags import Made, Tables, latest, tag
 from purposeguard.opened import covered
 from purposeguard.points import AccessPoint, Names, Site
 from purposeguard.scope import chain_in, current_chain
@@ -59,7 +59,7 @@ class _Known(NamedTuple):
     """The newest of all changes that were made before."""
     until: float
     """When to look at them again: a tag may be written into a column's `info` at any time."""
-    made: object
+    made: Made
     readers: dict[str, Reader]
     gates: dict[tuple[Reading, str, int], tuple[Gate, ...]]
     """What the accesses of a text pass through, by the line that executes it."""

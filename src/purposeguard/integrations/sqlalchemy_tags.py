@@ -48,7 +48,7 @@ class ColumnSite(Site):
         return f"{self.file}:{self.line}, column `{self.function}`"
 
 
-_Made = tuple[tuple[str, str | None, str, tuple[Names, ...]], ...]
+Made = tuple[tuple[str, str | None, str, tuple[Names, ...]], ...]
 """What a catalog is made of: table, schema, column, and what the column is tagged with."""
 
 
@@ -129,7 +129,7 @@ class Tables:
                 "metadata",
             )
 
-    def made(self) -> _Made:
+    def made(self) -> Made:
         """Return what `catalog` would be made of: as long as it is the same, so is the catalog."""
         return tuple(
             (table.name, table.schema, column.name, tuple(_names(column)))
