@@ -76,14 +76,17 @@ class Workers:
             time.sleep(0.05)
         return service
 
-    def stop(self):
-        """Stop them all, and delete what they have left in the brokers."""
-        for process, _ in self._running:
+    def stop(self, *services):
+        """Stop these, or all of them, and delete what they have left in the brokers."""
+        stopped = [each for each in self._running if not services or each[1] in services]
+        for process, _ in stopped:
             process.send_signal(signal.SIGTERM)
-        for process, service in self._running:
+        for process, service in stopped:
             process.wait()
             close(service)
-        pools.reset()
+            self._running.remove((process, service))
+        if not services:
+            pools.reset()
 
 
 def start(settings, log, *options):

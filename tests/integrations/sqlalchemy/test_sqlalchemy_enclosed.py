@@ -281,18 +281,20 @@ def test_what_was_only_observed_covers_nothing_that_is_enforced(guard, run):
 def test_a_dead_chain_that_is_only_observed_is_recorded_once(guard, run):
     """Work that goes on in a copied context; and where its purpose ends meanwhile, that is new."""
     with under(guard, mode="observe"), capture(guard) as records:
-        with guard.purpose("hiring.selection") as purpose:
+        with guard.purpose("hiring.selection"):
             copied = contextvars.copy_context()
         copied.run(guard.access("candidate")(run))
         assert [each.reason for each in records] == ["purpose_closed"]
 
-        purpose = guard.purpose("payroll")
-        with purpose, guard.access("candidate"):
-            inside = get_current()
-            purpose.__exit__(None, None, None)
-            token = attach(inside)
-            run()
-            detach(token)
+        def ending():
+            purpose = guard.purpose("payroll")
+            with purpose, guard.access("candidate"):
+                inside = get_current()
+                purpose.__exit__(None, None, None)
+                attach(inside)
+                run()
+
+        contextvars.copy_context().run(ending)
     assert [each.reason for each in records[1:]] == ["not_granted", "purpose_closed"]
 
 
