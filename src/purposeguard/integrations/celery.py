@@ -5,7 +5,14 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
-from celery import Celery, Task, bootsteps, signals  # type: ignore[import-untyped]
+try:
+    from celery import Celery, Task, bootsteps, signals  # type: ignore[import-untyped]
+except ImportError:
+    raise ImportError(
+        "the adapter for Celery needs it, which the extra `celery` brings: "
+        "pip install 'purposeguard[celery]'"
+    ) from None
+
 from celery.app.annotations import prepare  # type: ignore[import-untyped]
 from celery.utils.objects import mro_lookup  # type: ignore[import-untyped]
 from celery.utils.time import maybe_iso8601, maybe_make_aware  # type: ignore[import-untyped]

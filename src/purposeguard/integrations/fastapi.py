@@ -4,7 +4,14 @@ import inspect
 from collections.abc import AsyncGenerator, Callable, Iterator
 from typing import Any
 
-from fastapi import FastAPI, Response, WebSocket
+try:
+    from fastapi import FastAPI, Response, WebSocket
+except ImportError:
+    raise ImportError(
+        "the adapter for FastAPI needs it, which the extra `fastapi` brings: "
+        "pip install 'purposeguard[fastapi]'"
+    ) from None
+
 from fastapi.responses import JSONResponse
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import HTTPConnection

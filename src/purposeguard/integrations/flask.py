@@ -6,7 +6,14 @@ from contextlib import AbstractContextManager
 from itertools import chain
 from typing import Any, TypeVar
 
-from flask import Blueprint, Flask, Response, jsonify, request
+try:
+    from flask import Blueprint, Flask, Response, jsonify, request
+except ImportError:
+    raise ImportError(
+        "the adapter for Flask needs it, which the extra `flask` brings: "
+        "pip install 'purposeguard[flask]'"
+    ) from None
+
 from flask.views import MethodView
 from opentelemetry.trace import Span, get_current_span, use_span
 from werkzeug.wsgi import FileWrapper

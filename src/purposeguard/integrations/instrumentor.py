@@ -3,9 +3,15 @@
 from collections.abc import Collection
 from typing import Any
 
-from opentelemetry.instrumentation.instrumentor import (  # type: ignore[attr-defined]
-    BaseInstrumentor,
-)
+try:
+    from opentelemetry.instrumentation.instrumentor import (  # type: ignore[attr-defined]
+        BaseInstrumentor,
+    )
+except ImportError:
+    raise ImportError(
+        "the instrumentor needs opentelemetry-instrumentation, which the extra `instrumentor` "
+        "brings: pip install 'purposeguard[instrumentor]'"
+    ) from None
 
 from purposeguard.evidence.faults import Faults
 from purposeguard.evidence.instrumentation import defaults

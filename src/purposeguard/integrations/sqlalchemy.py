@@ -10,8 +10,16 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any, NamedTuple
 from weakref import WeakKeyDictionary
 
+try:
+    import sqlglot  # noqa: F401 - the reader of statements needs it
+    from sqlalchemy import Engine, MetaData, event
+except ImportError:
+    raise ImportError(
+        "the adapter for SQLAlchemy needs it and sqlglot, which the extra `sqlalchemy` brings: "
+        "pip install 'purposeguard[sqlalchemy]'"
+    ) from None
+
 from opentelemetry.context import get_current
-from sqlalchemy import Engine, MetaData, event
 from sqlalchemy.engine.base import OptionEngine
 from sqlalchemy.util import await_only
 
