@@ -103,7 +103,7 @@ def count():
 
 
 @app.task
-def none():
+def handed():
     return 0
 """
 
@@ -139,6 +139,15 @@ def test_a_flask_app(module):
         ["3", "routes", "or", "tasks,", "1", "without", "a", "purpose"],
     ]
     assert run("routes", f"{name}:app", "--require").status == 1
+
+
+def test_without_a_policy_names_are_not_checked(module):
+    """As where an app loads it when it starts: the list says so."""
+    name = module(FLASK.replace('    app.config["PURPOSEGUARD_POLICY"] = "smarthr"\n', ""))
+    result = run("routes", f"{name}:app")
+    assert result.status == 0
+    assert result.lines[-2] == "no policy is loaded here, so the names were not checked"
+    assert "not checked" not in run("routes", f"{module(FLASK)}:app").out
 
 
 def test_a_route_that_needs_no_purpose_may_be_excepted(module):
@@ -192,15 +201,15 @@ def test_a_fastapi_app_as_json(module):
 
 
 def test_a_celery_app(module):
-    """Its tasks; Celery's own are left out."""
+    """Its tasks; Celery's own are left out. One may have what its caller hands over."""
     name = module(CELERY)
     # In a process of its own: whatever is imported may have a `shared_task`, which every app has.
-    done = spawn("routes", f"{name}:app")
+    done = spawn("routes", f"{name}:app", "--require")
     assert (done.returncode, done.stderr) == (0, b"")
     assert [line.split() for line in done.stdout.decode().splitlines()[1:]] == [
         [f"{name}.count", "recruitment.statistics", "task", f"{name}.count"],
-        [f"{name}.none", "none", f"{name}.none"],
-        ["2", "routes", "or", "tasks,", "1", "without", "a", "purpose"],
+        [f"{name}.handed", "what", "it", "is", "handed", "caller", f"{name}.handed"],
+        ["2", "routes", "or", "tasks,", "none", "without", "a", "purpose"],
     ]
 
 

@@ -125,7 +125,9 @@ def show(
     """
     raw: dict[str, None] = {}
     told: dict[tuple[str, str], dict[Declared, None]] = {}
+    unchecked = False
     for adapter in adapters:
+        unchecked = unchecked or adapter.guard.policy is None
         for each in adapter.declared():
             if not each.own:
                 told.setdefault((each.name, each.function), {})[each] = None
@@ -134,7 +136,7 @@ def show(
         except ScopeError as error:
             raw[str(error)] = None
     listed = [each for declared in told.values() for each in declared]
-    without = {each.name for each in listed if each.purpose is None}
+    without = {each.name for each in listed if each.purpose is None and each.by is None}
     excused = {name for name in without for pattern in exempt if fnmatchcase(name, pattern)}
     needless = [each for each in exempt if not any(fnmatchcase(name, each) for name in without)]
     silent = len({(each.name, each.function) for each in listed if each.name in without - excused})
@@ -144,6 +146,8 @@ def show(
         to_terminal(lambda console: _table(console, listed, excused))
         for problem in raw:
             say(problem, "bold red")
+        if unchecked:
+            say("no policy is loaded here, so the names were not checked")
         if len(listed) > len(told):
             say("the app's guards differ: a route is listed for each of them that says otherwise")
         kind = "route or task" if len(told) == 1 else "routes or tasks"
@@ -165,8 +169,8 @@ def _table(console: Console, listed: list[Declared], excused: set[str]) -> None:
     for head in ("name", "purpose", "declared by", "function"):
         table.add_column(head, overflow="fold")
     for each in listed:
-        purpose = Text(each.purpose or "none")
+        purpose = Text(each.purpose or ("none" if each.by is None else "what it is handed"))
         if each.purpose is None:
-            purpose.stylize("dim" if each.name in excused else "bold red")
+            purpose.stylize("dim" if each.by or each.name in excused else "bold red")
         table.add_row(Text(each.name), purpose, Text(each.by or ""), Text(each.function))
     console.print(table)

@@ -128,6 +128,11 @@ class CeleryPurposes:
             raise ScopeError("the app has its purposes installed already: install them once")
         setattr(app, _ADAPTER, _InApp(self, app))
 
+    @property
+    def believes(self) -> bool:
+        """Whether a task may be handed purposes, by whoever publishes it."""
+        return self._trusted is not None
+
     def _read(self, token: object) -> tuple[tuple[str, ...], str | None]:
         """Return the purposes that a message hands over, and who says so."""
         claim = None if self._trusted is None else self._trusted.read(token)
@@ -152,7 +157,7 @@ class _InApp:
 
     def __init__(self, purposes: CeleryPurposes, app: Celery) -> None:
         self._purposes = purposes
-        self._guard = purposes.guard
+        self.guard = purposes.guard
         self._app = app
         self._runs = Runs(app)
         if app.finalized:
@@ -171,18 +176,18 @@ class _InApp:
         return [self._declared(name, task) for name, task in sorted(self._app.tasks.items())]
 
     def _declared(self, name: str, task: Task) -> Declared:
-        purpose = guarded_for(self._guard, task.run)
-        by = None if purpose is None else "task"
+        purpose = guarded_for(self.guard, task.run)
+        by = "task" if purpose else "caller" if self._purposes.believes else None
         return Declared(name, qualified(task.run), purpose, by, own=name.startswith("celery."))
 
     def check(self) -> None:
         """Raise ScopeError where a task passes a guard by."""
         tasks = self._app.tasks.items()
-        refuse_raw(self._guard, "task", [(name, task.run) for name, task in tasks])
+        refuse_raw(self.guard, "task", [(name, task.run) for name, task in tasks])
 
     def _close_ledger(self, **_: object) -> None:
         """Close the ledger of a pool's process, which leaves without the interpreter's end."""
-        ledger = self._guard._hub.state.ledger
+        ledger = self.guard._hub.state.ledger
         if ledger is not None:
             ledger.close()
 
@@ -203,7 +208,7 @@ class _InApp:
     def _around(self, call: Callable[..., Any], *, custom: bool) -> Callable[..., Any]:
         def __call__(task: Task, /, *args: Any, **kwargs: Any) -> Any:  # noqa: N807 - Celery's name
             run = self._begun(task)
-            root = None if run is None else run.begin(self._guard)
+            root = None if run is None else run.begin(self.guard)
             if run is None or root is None:
                 return call(task, *args, **kwargs)
             traced = not custom and not run.over
@@ -226,13 +231,13 @@ class _InApp:
         if request is None or request.called_directly or self._runs.of(task) is not None:
             return self._followed_up()
         if request.is_eager:
-            return self._runs.add(request, Run(request, self._guard.purposes_in_force()))
+            return self._runs.add(request, Run(request, self.guard.purposes_in_force()))
         return self._runs.add(request, Run(request, *self._purposes._read(taken_from(request))))
 
     def _followed_up(self) -> Run | None:
         """Return the run whose call is over, and for which Celery does what comes next."""
         run = self._runs.here()
-        follows = run is not None and run.over and not self._guard.purposes_in_force()
+        follows = run is not None and run.over and not self.guard.purposes_in_force()
         return run if follows else None
 
     # Publishing.
@@ -251,7 +256,7 @@ class _InApp:
     def _token_for(self, sending: Mapping[str, Any]) -> str | None:
         delay = self._delay(sending.get("countdown"), sending.get("eta"))
         run = self._followed_up() or self._retried_by(sending)
-        root = None if run is None else run.begin(self._guard)
+        root = None if run is None else run.begin(self.guard)
         if root is None:
             return self._purposes._token(delay)
         try:

@@ -23,13 +23,18 @@ class Declared:
     purpose: str | None
     """What it is for, or None where nothing says so; several, outermost first, must all permit."""
     by: str | None = None
-    """What says so: the view, its blueprint, the route, …"""
+    """What says so: the view, its blueprint, the route, …
+
+    A task without a purpose of its own that has what it is handed says `caller`.
+    """
     own: bool = False
     """Whether it is the framework's own, such as static files: nothing to declare."""
 
 
 class Adapter(Protocol):
     """What an app's adapter can tell of it."""
+
+    guard: Guard
 
     def declared(self) -> list[Declared]:
         """Return every way into the app."""

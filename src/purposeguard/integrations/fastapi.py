@@ -178,23 +178,23 @@ class _InApp:
     """The adapter in one app."""
 
     def __init__(self, purposes: FastAPIPurposes, app: FastAPI) -> None:
-        self._guard = purposes.guard
+        self.guard = purposes.guard
         self._app = app
 
     def declared(self) -> list[Declared]:
         """Return the app's routes and those of mounted apps, in the order of registration."""
-        return list(map(self._declared, ways_into(self._app, self._guard)))
+        return list(map(self._declared, ways_into(self._app, self.guard)))
 
     def _declared(self, way: Way) -> Declared:
-        nearest = _nearest(self._guard, way.route)
+        nearest = _nearest(self.guard, way.route)
         outer = (way.around, "middleware") if nearest is None else (nearest, "dependency")
-        purpose, by = declared_for(self._guard, [way.endpoint], *outer)
+        purpose, by = declared_for(self.guard, [way.endpoint], *outer)
         return Declared(way.name, qualified(way.endpoint), purpose, by, own=way.own)
 
     def mark(self, document: dict[str, Any]) -> dict[str, Any]:
         """Say in an OpenAPI document what each operation is for."""
         paths = document.get("paths", {})
-        for way in ways_into(self._app, self._guard):
+        for way in ways_into(self._app, self.guard):
             purpose = None if way.mounted else self._declared(way).purpose
             operations = paths.get(getattr(way.route, "path_format", None), {})
             for method in getattr(way.route, "methods", None) or () if purpose else ():
@@ -204,8 +204,8 @@ class _InApp:
 
     def check(self) -> None:
         """Raise ScopeError where a function passes a guard by, or a purpose is misplaced."""
-        ways = list(ways_into(self._app, self._guard))
-        refuse_raw(self._guard, "endpoint", [(way.name, way.endpoint) for way in ways])
+        ways = list(ways_into(self._app, self.guard))
+        refuse_raw(self.guard, "endpoint", [(way.name, way.endpoint) for way in ways])
         inner = (each for way in ways for each, _ in _dependants(_dependant(way.route)))
         beside = {
             "dependency": (each.call for each in inner),
@@ -215,7 +215,7 @@ class _InApp:
         for kind, calls in beside.items():
             # Other objects may hold anything, the whole app as well.
             functions = dict.fromkeys(filter(inspect.isroutine, calls))
-            refuse_raw(self._guard, kind, [(qualified(each), each) for each in functions])
+            refuse_raw(self.guard, kind, [(qualified(each), each) for each in functions])
         misplaced = [fault for way in ways for fault in self._misplaced(way)]
         if misplaced:
             raise ScopeError("; ".join(dict.fromkeys(misplaced)))
@@ -228,7 +228,7 @@ class _InApp:
                     f"the endpoint `{way.name}` depends on the adapter itself, and whoever calls "
                     "it would name the purpose: write `Depends(purposes(…))`, with the purpose"
                 )
-            if outer is not route and _declares(self._guard, inner):
+            if outer is not route and _declares(self.guard, inner):
                 yield (
                     f"the endpoint `{way.name}` has a purpose declared inside its dependency "
                     f"`{qualified(outer.call)}`: declare it in the route, and open "

@@ -251,7 +251,7 @@ def test_tasks_and_their_purposes_are_listed(small):
     assert [each for each in declared if each.function.startswith(__name__)] == [
         Declared("a.own", f"{place}own", "hiring.selection", "task"),
         Declared("b.root", f"{place}root", "support", "task"),
-        Declared("c.none", f"{place}none", None),
+        Declared("c.none", f"{place}none", None, "caller"),
     ]
     assert "celery.chord_unlock" in {each.name for each in declared if each.own}
 
