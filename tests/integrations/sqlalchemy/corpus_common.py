@@ -153,6 +153,17 @@ SELECTS = {
     ),
     "SELECT name FROM candidates c WHERE (SELECT count(*) FROM employees e "
     "WHERE e.candidate_id = c.id AND e.salary > 5) > 0": "candidate name; employee salary",
+    # names that look as if they hid others
+    "SELECT (SELECT name FROM (SELECT 'name') AS s) FROM candidates": "candidate name",
+    "SELECT (SELECT name FROM (SELECT lower('name')) AS s) FROM candidates": "candidate name",
+    "SELECT (SELECT name FROM (SELECT 1 AS name) AS s) FROM candidates": "",
+    "SELECT (SELECT name FROM jobs AS name LIMIT 1) FROM candidates": "candidate name",
+    "SELECT (SELECT c.name FROM jobs AS name LIMIT 1) FROM candidates AS c": "candidate name",
+    "SELECT (SELECT j.name FROM (SELECT 1 AS name) AS j), name FROM candidates": "candidate name",
+    "WITH s AS (SELECT 1 AS name), t (a) AS (SELECT name FROM s) "
+    "SELECT (SELECT name FROM t) FROM candidates": "candidate name",
+    "SELECT id AS NAME FROM candidates ORDER BY name": "",
+    "SELECT 'name' FROM candidates ORDER BY name": "candidate name",
     # with
     "WITH s AS (SELECT name FROM candidates) SELECT * FROM s": "candidate name",
     "WITH s AS (SELECT id FROM candidates) SELECT * FROM s": "",

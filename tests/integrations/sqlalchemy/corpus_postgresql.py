@@ -60,6 +60,30 @@ POSTGRESQL = {
     "SELECT (c).name FROM candidates c": "candidate @",
     "SELECT (c).* FROM candidates c": "candidate @",
     "SELECT s FROM (SELECT id FROM candidates) AS s": "",
+    # names that look as if they hid others
+    'WITH "Candidates" AS (SELECT 101 AS id) SELECT candidates.name FROM candidates '
+    'JOIN "Candidates" ON "Candidates".id = candidates.id': "candidate name",
+    'WITH "Candidates" AS (SELECT 101 AS id) SELECT * FROM candidates': "candidate @",
+    "WITH Candidates AS (SELECT 101 AS id) SELECT * FROM candidates": "",
+    'WITH candidates AS (SELECT 101 AS id) SELECT * FROM "candidates"': "",
+    'SELECT (SELECT candidates.name FROM jobs AS "Candidates" LIMIT 1) FROM candidates': (
+        "candidate name"
+    ),
+    'SELECT (SELECT name FROM (SELECT 1 AS "Name") AS s) FROM candidates': "candidate name",
+    'SELECT (SELECT name FROM (SELECT 1) AS s ("Name")) FROM candidates': "candidate name",
+    "SELECT (SELECT name FROM jobs AS s (name) LIMIT 1) FROM candidates": "",
+    "SELECT (SELECT name FROM (SELECT 'x'::text AS t, 'name'::text) AS s) FROM candidates": (
+        "candidate name"
+    ),
+    "WITH s AS (SELECT 1 AS name) SELECT (SELECT name FROM s AS t (a)) FROM candidates": (
+        "candidate name"
+    ),
+    "SELECT candidates.id FROM candidates NATURAL JOIN (SELECT 1 AS i, 'x' AS name) AS s (id)": (
+        "candidate @"
+    ),
+    'SELECT id AS "Name" FROM candidates ORDER BY name': "candidate name",
+    'SELECT (SELECT c FROM jobs AS "C" LIMIT 1) FROM candidates AS c': "candidate @",
+    "SELECT (SELECT candidates FROM jobs AS candidates LIMIT 1) FROM candidates": "candidate @",
     # aggregates and text search
     "SELECT string_agg(name, ',' ORDER BY email) FROM candidates": "candidate contact name",
     "SELECT string_agg(DISTINCT name, ',') FROM candidates": "candidate name",

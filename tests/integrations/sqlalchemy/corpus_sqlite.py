@@ -13,6 +13,10 @@ SQLITE = {
     "SELECT c.rowid FROM candidates c WHERE c.rowid = 3": "",
     "SELECT [Full Text] FROM [Staff Notes]": "employee name salary",
     "SELECT `Full Text` FROM `staff notes`": "employee name salary",
+    # names that look as if they hid others
+    """SELECT (SELECT name FROM (SELECT "name") AS s) FROM candidates""": "candidate name",
+    'WITH "Candidates" AS (SELECT 1 AS name) SELECT name FROM candidates': "",
+    'SELECT (SELECT NAME FROM (SELECT 1 AS "Name") AS s) FROM candidates': "",
     # operators
     "SELECT id FROM candidates WHERE name GLOB 'a*'": "candidate name",
     "SELECT id FROM candidates WHERE name LIKE 'a!%' ESCAPE '!'": "candidate name",

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 from sqlglot import exp
 
 from purposeguard.integrations.sql.catalog import Catalog, Column, Relation, folded
-from purposeguard.integrations.sql.frames import Frame, Source
+from purposeguard.integrations.sql.frames import Frame, Name, Source
 from purposeguard.integrations.sql.walking import Walk
 from purposeguard.integrations.sql.words import HiddenError
 
@@ -36,8 +36,8 @@ class FullWalk(Walk):
         if not isinstance(table, exp.Table):
             raise HiddenError("what it changes is no table")
         relations = self._relations(table)
-        source = Source(relations)
-        for name in (table.alias or table.name, "old", "new"):  # the last two for `RETURNING`
+        source = Source(relations, self._columns(relations))
+        for name in (self._called(table), _OLD, _NEW):
             own.add(name, source)
         return relations, own
 
@@ -51,7 +51,7 @@ class FullWalk(Walk):
         self._write(relations, listed)
         if node.expression:
             self._query(node.expression, frame)
-        own.add("excluded", Source())
+        own.add(_EXCLUDED, Source())
         conflict = node.args.get("conflict")
         if conflict is not None:
             self._set(conflict.expressions, relations, own)
@@ -155,6 +155,9 @@ class FullWalk(Walk):
     def _command(self, _: exp.Command, __: Frame) -> None:
         raise HiddenError("SQLGlot can't parse it")
 
+
+_OLD, _NEW, _EXCLUDED = (Name(each, each) for each in ("old", "new", "excluded"))
+"""What a changed row is called in `RETURNING` and `ON CONFLICT`."""
 
 _STATEMENTS = (
     exp.Copy,

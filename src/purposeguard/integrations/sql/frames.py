@@ -1,47 +1,70 @@
 """Which table a column's name belongs to: the things in `FROM`, seen from the inside out."""
 
 from collections.abc import Iterable, Iterator
+from typing import NamedTuple
 
 from purposeguard.integrations.sql.catalog import Column, Relation, folded
+
+
+class Name(NamedTuple):
+    """A name in a statement.
+
+    Whatever has the same `folded` name may be meant, and is read. Only what has the same `exact`
+    name, as the database compares them, surely is, and hides what lies further out.
+    """
+
+    folded: str
+    exact: str
+
+
+class Columns(NamedTuple):
+    """What something in `FROM` has: columns of these exact names, and maybe more."""
+
+    names: frozenset[str] = frozenset()
+    more: bool = True
 
 
 class Source:
     """One thing that columns can come from.
 
     `relations` are the tables that it may be; none for what a query or function has made, whose
-    columns were read there. `known` are names of columns that it surely has, or None where nothing
-    is known. A source whose columns are `renamed` is read as a whole.
+    columns were read there. A source whose columns are `renamed` is read as a whole.
     """
 
-    __slots__ = ("known", "relations", "renamed")
+    __slots__ = ("columns", "relations", "renamed")
 
     def __init__(
         self,
         relations: Iterable[Relation] = (),
-        known: Iterable[str] | None = None,
+        columns: Columns | None = None,
         *,
         renamed: bool = False,
     ) -> None:
         self.relations = tuple(relations)
-        names = {name for each in self.relations for name in each.columns}
-        if known is not None:
-            names.update(map(folded, known))
-        surely = not renamed and (self.relations or known is not None)
-        self.known = frozenset(names) if surely else None
+        self.columns = columns or Columns()
         self.renamed = renamed
 
-    def has(self, name: str) -> bool:
+    def has(self, name: Name) -> bool:
         """Whether it surely has a column."""
-        return self.known is not None and name in self.known
+        return name.exact in self.columns.names
 
-    def column(self, name: str) -> Iterator[Column]:
+    def may_have(self, column: Column) -> bool:
+        """Whether it may have a column of the same name as another's."""
+        name = folded(column.name)
+        return (
+            self.columns.more
+            or any(name in each.columns for each in self.relations)
+            or any(name == folded(each) for each in self.columns.names)
+        )
+
+    def column(self, name: Name) -> Iterator[Column]:
         """Yield what is read where one of its columns is named."""
         if self.renamed:
             yield from self.all()
             return
         for relation in self.relations:
-            if name in relation.columns:
-                yield relation.columns[name]
+            if name.folded in relation.columns:
+                yield relation.columns[name.folded]
 
     def all(self) -> Iterator[Column]:
         """Yield what is read where all of its columns are."""
@@ -56,52 +79,55 @@ class Frame:
 
     def __init__(self, outer: "Frame | None" = None) -> None:
         self.outer = outer
-        self.sources: list[tuple[str, Source]] = []
+        self.sources: list[tuple[Name, Source]] = []
         self.made: dict[str, Source] = {}
-        """What `WITH` has named."""
+        """What `WITH` has named, by its exact names."""
 
-    def add(self, name: str, source: Source) -> None:
+    def add(self, name: Name, source: Source) -> None:
         """Put one more thing into `FROM`."""
-        self.sources.append((folded(name), source))
+        self.sources.append((name, source))
 
-    def made_by_with(self, name: str) -> Source | None:
-        """Return what `WITH` has given this name, here or further out."""
+    def _outwards(self) -> Iterator["Frame"]:
         frame: Frame | None = self
         while frame is not None:
-            found = frame.made.get(folded(name))
-            if found is not None:
-                return found
+            yield frame
             frame = frame.outer
+
+    def made_by_with(self, name: Name) -> Source | None:
+        """Return what `WITH` has given this name, here or further out."""
+        for frame in self._outwards():
+            if name.exact in frame.made:
+                return frame.made[name.exact]
         return None
 
-    def called(self, name: str) -> list[Source]:
-        """Return the sources of this name, of the innermost query that has any."""
-        frame: Frame | None = self
-        while frame is not None:
-            found = [source for key, source in frame.sources if key == folded(name)]
-            if found:
-                return found
-            frame = frame.outer
-        return []
+    def called(self, name: Name, *, qualified: bool = False) -> list[Source]:
+        """Return the sources of this name, of the innermost query that has any.
 
-    def column(self, name: str) -> Iterator[Column]:
+        A schema before the name may skip queries: then it is those of all.
+        """
+        found: list[Source] = []
+        for frame in self._outwards():
+            found += [source for each, source in frame.sources if each.exact == name.exact]
+            if found and not qualified:
+                break
+        return found
+
+    def column(self, name: Name) -> Iterator[Column]:
         """Yield every column that a bare name may mean.
 
         The innermost query with a source that surely has it is the last that is looked at. In
-        PostgreSQL the name of a source stands for its whole row.
+        PostgreSQL the name of a source stands for its whole row, if nothing has such a column.
         """
-        name = folded(name)
-        frame: Frame | None = self
-        while frame is not None:
-            sources = frame.sources
-            sure = any(source.has(name) for _, source in sources)
-            for key, source in sources:
+        rows: list[Source] = []
+        for frame in self._outwards():
+            for each, source in frame.sources:
                 yield from source.column(name)
-                if not sure and key == name:
-                    yield from source.all()
-            if sure or any(key == name for key, _ in sources):
+                if each.exact == name.exact:
+                    rows.append(source)
+            if any(source.has(name) for _, source in frame.sources):
                 return
-            frame = frame.outer
+        for source in rows:
+            yield from source.all()
 
     def all(self) -> Iterator[Column]:
         """Yield what `*` reads."""
@@ -113,5 +139,5 @@ class Frame:
         for place, (_, source) in enumerate(self.sources):
             others = [each for n, (_, each) in enumerate(self.sources) if n != place]
             for column in source.all():
-                if any(each.known is None or each.has(folded(column.name)) for each in others):
+                if any(each.may_have(column) for each in others):
                     yield column

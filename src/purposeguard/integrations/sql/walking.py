@@ -6,15 +6,19 @@ knows is walked through like any other, so that no name in it is lost.
 """
 
 from collections.abc import Callable, Iterable
+from string import ascii_lowercase, ascii_uppercase
 from typing import Any
 
 from sqlglot import exp
 
 from purposeguard.integrations.sql.catalog import Catalog, Column, Relation, folded
-from purposeguard.integrations.sql.frames import Frame, Source
+from purposeguard.integrations.sql.frames import Columns, Frame, Name, Source
 
 _NAMING = frozenset({"this", "alias", "joins", "db", "catalog"})
 """The parts of a table in `FROM` that say which it is."""
+
+_LOWER = str.maketrans(ascii_uppercase, ascii_lowercase)
+"""Both databases take only these letters for the same."""
 
 
 class Walk:
@@ -57,18 +61,35 @@ class Walk:
         self.met.update(found)
         return found
 
+    def _name(self, node: exp.Expr | None) -> Name:
+        """Return the name that a node is or has, or an empty one."""
+        while isinstance(node, exp.Column | exp.Table | exp.TableAlias):
+            node = node.this
+        name = node.name if node is not None else ""
+        verbatim = not self._sqlite and isinstance(node, exp.Identifier) and node.quoted
+        return Name(folded(name), name if verbatim else name.translate(_LOWER))
+
+    def _columns(self, relations: tuple[Relation, ...]) -> Columns:
+        """Return the columns of a table, whichever of these relations it is."""
+        names = [
+            {each.name.translate(_LOWER) if self._sqlite else each.name for each in columns}
+            for columns in (relation.columns.values() for relation in relations)
+        ]
+        return Columns(frozenset(set.intersection(*names)), more=False) if names else Columns()
+
     def _read(self, columns: Iterable[Column]) -> None:
         self.reads.update(columns)
 
     def _column(self, node: exp.Column, frame: Frame) -> None:
         star = isinstance(node.this, exp.Star)
         if not node.table:
-            self._read(frame.column(node.name))
+            self._read(frame.column(self._name(node)))
             return
-        sources = frame.called(node.table)
+        table = self._name(node.args["table"])
+        sources = frame.called(table, qualified=bool(node.args.get("db")))
         self.unknown = self.unknown or not sources
         for source in sources:
-            self._read(source.all() if star else source.column(folded(node.name)))
+            self._read(source.all() if star else source.column(self._name(node)))
 
     # Anything.
 
@@ -91,8 +112,8 @@ class Walk:
     def _alias(self, node: exp.Alias, frame: Frame) -> None:
         self._any(node.this, frame)
 
-    def _identifier(self, node: exp.Identifier, frame: Frame) -> None:
-        self._read(frame.column(node.name))
+    def _identifier(self, node: exp.Expr, frame: Frame) -> None:
+        self._read(frame.column(self._name(node)))
 
     def _star(self, _: exp.Star, frame: Frame) -> None:
         self._read(frame.all())
@@ -126,26 +147,28 @@ class Walk:
         frame = Frame(frame)
         if clause.args.get("recursive"):
             for each in clause.expressions:
-                frame.made[folded(each.alias)] = Source(known=_renamed(each))
+                made = Source(columns=self._renamed(each))
+                frame.made[self._name(each.args["alias"]).exact] = made
         for each in clause.expressions:
-            known = self._query(each.this, frame)
-            frame.made[folded(each.alias)] = Source(known=_renamed(each) or known)
+            columns = self._query(each.this, frame)
+            made = Source(columns=self._renamed(each) or columns)
+            frame.made[self._name(each.args["alias"]).exact] = made
         self._parts(clause, frame, ("expressions",))
         return frame
 
-    def _query(self, node: exp.Expr, frame: Frame) -> list[str] | None:
-        """Walk through a query, and return the names of its columns where they are known."""
+    def _query(self, node: exp.Expr, frame: Frame) -> Columns:
+        """Walk through a query, and return what is known of its columns."""
         if isinstance(node, exp.Select):
             return self._select(node, frame)
         if isinstance(node, exp.SetOperation):
             return self._set_operation(node, frame)
         if isinstance(node, exp.Subquery) and not isinstance(node.this, exp.Table):
             frame = self._with(node, frame)
-            known = self._query(node.this, frame)
+            columns = self._query(node.this, frame)
             self._outermost(node, frame, ("this", "with_", "alias"))
-            return known
+            return columns
         self._any(node, frame)
-        return None
+        return Columns()
 
     def _query_in(self, node: exp.Expr, frame: Frame) -> None:
         self._query(node, frame)
@@ -156,12 +179,12 @@ class Walk:
         else:
             self._query(node, frame)
 
-    def _set_operation(self, node: exp.SetOperation, frame: Frame) -> list[str] | None:
+    def _set_operation(self, node: exp.SetOperation, frame: Frame) -> Columns:
         frame = self._with(node, frame)
-        known = self._query(node.this, frame)
+        columns = self._query(node.this, frame)
         self._query(node.expression, frame)
         self._outermost(node, frame, ("this", "expression", "with_"))
-        return known
+        return columns
 
     def _outermost(self, node: exp.Expr, frame: Frame, but: Iterable[str]) -> None:
         """Walk through what stands around a whole query: its columns were read inside."""
@@ -172,20 +195,37 @@ class Walk:
                         for query in part.find_all(exp.Select):
                             self._query(query, frame)
 
-    def _select(self, node: exp.Select, outer: Frame) -> list[str] | None:
+    def _select(self, node: exp.Select, outer: Frame) -> Columns:
         outer = self._with(node, outer)
         frame = self._from(node, outer)
         for each in node.expressions:
             self._any(each, frame)
-        given = {folded(each.alias) for each in node.expressions if isinstance(each, exp.Alias)}
+        aliases = [each.args["alias"] for each in node.expressions if isinstance(each, exp.Alias)]
+        given = {self._name(each).exact for each in aliases}
         order = node.args.get("order")
         for each in order.expressions if order else ():
             key = each.this
-            if not (isinstance(key, exp.Column) and not key.table and folded(key.name) in given):
+            bare = isinstance(key, exp.Column) and not key.table
+            if not (bare and self._name(key).exact in given):
                 self._any(each, frame)
         done = ("with_", "from_", "joins", "laterals", "expressions", "order", "locks", "into")
         self._parts(node, frame, (*done, "hint"))
-        return None if node.is_star else node.named_selects
+        named = [self._name(each).exact for each in node.expressions if self._says_its_name(each)]
+        return Columns(
+            frozenset([*given, *named]), len(aliases) + len(named) < len(node.expressions)
+        )
+
+    def _says_its_name(self, node: exp.Expr) -> bool:
+        """Whether what a query selects is a column, and surely called as it is written here.
+
+        What is no column is called otherwise by each database, and SQLite takes a name in quotes
+        for a string where there is no such column.
+        """
+        return (
+            isinstance(node, exp.Column)
+            and isinstance(node.this, exp.Identifier)
+            and not (self._sqlite and node.this.quoted and not node.table)
+        )
 
     def _from(self, node: exp.Expr, outer: Frame) -> Frame:
         """Return the frame of what a query or statement draws on, and walk through it."""
@@ -208,14 +248,17 @@ class Walk:
         elif isinstance(node, exp.Table) and isinstance(node.this, exp.Identifier | exp.Literal):
             self._named_table(node, frame, late)
         elif isinstance(node, exp.Subquery) and not isinstance(node.this, exp.Table):
-            known = self._query(node, frame.outer or Frame())
-            frame.add(node.alias, Source(known=_renamed(node) or known))
+            columns = self._query(node, frame.outer or Frame())
+            frame.add(
+                self._name(node.args.get("alias")),
+                Source(columns=self._renamed(node) or columns),
+            )
             self._joins(node, frame, late)
         elif isinstance(node, exp.Subquery):
             self._bracketed(node, frame, late)
         else:  # a function, a lateral query, a list of values
             late.append(lambda: self._parts(node, frame, ("alias", "joins")))
-            frame.add(node.alias, Source(known=_renamed(node)))
+            frame.add(self._name(node.args.get("alias")), Source(columns=self._renamed(node)))
             self._joins(node, frame, late)
 
     def _joins(self, node: exp.Expr, frame: Frame, late: list[Callable[[], None]]) -> None:
@@ -229,12 +272,22 @@ class Walk:
         late.append(lambda: self._parts(node, frame, ("this",)))
 
     def _named_table(self, node: exp.Table, frame: Frame, late: list[Callable[[], None]]) -> None:
-        made = None if node.db else frame.made_by_with(node.name)
-        renamed = bool(node.args.get("alias") and node.args["alias"].args.get("columns"))
-        source = made or Source(self._relations(node), renamed=renamed)
-        frame.add(node.alias or node.name, source)
+        frame.add(self._called(node), self._source_of(node, frame))
         late.append(lambda: self._parts(node, frame, _NAMING))
         self._joins(node, frame, late)
+
+    def _called(self, node: exp.Table) -> Name:
+        """Return the name that a table has in a query."""
+        return self._name(node.args["alias"] if node.alias else node)
+
+    def _source_of(self, node: exp.Table, frame: Frame) -> Source:
+        """Return what a table's name stands for."""
+        made = None if node.db else frame.made_by_with(self._name(node))
+        renamed = self._renamed(node)
+        if made is not None:
+            return made if renamed is None else Source(columns=renamed)
+        relations = self._relations(node)
+        return Source(relations, renamed or self._columns(relations), renamed=bool(renamed))
 
     def _bracketed(self, node: exp.Subquery, frame: Frame, late: list[Callable[[], None]]) -> None:
         """Tables joined in brackets; with a name of their own, it stands for all of them."""
@@ -243,12 +296,12 @@ class Walk:
         self._joins(node, own, late)
         if node.alias:
             relations = [each for _, source in own.sources for each in source.relations]
-            renamed = _renamed(node) is not None or any(each.renamed for _, each in own.sources)
-            frame.add(node.alias, Source(relations, renamed=renamed))
+            renamed = self._renamed(node) is not None
+            renamed = renamed or any(each.renamed for _, each in own.sources)
+            frame.add(self._name(node.args["alias"]), Source(relations, renamed=renamed))
 
-
-def _renamed(node: exp.Expr) -> list[str] | None:
-    """The names that an alias gives to columns, or None."""
-    alias = node.args.get("alias")
-    columns = alias.args.get("columns") if isinstance(alias, exp.TableAlias) else None
-    return [each.name for each in columns] if columns else None
+    def _renamed(self, node: exp.Expr) -> Columns | None:
+        """Return the columns that an alias gives names to, maybe not to all, or None."""
+        alias = node.args.get("alias")
+        columns = alias.args.get("columns") if isinstance(alias, exp.TableAlias) else None
+        return Columns(frozenset(self._name(each).exact for each in columns)) if columns else None
