@@ -36,12 +36,18 @@ LISTS = {
     "sqlite": [
         ("SELECT id FROM candidates WHERE name IN ({})", "?", {}),
         ("INSERT INTO candidates (id, name) VALUES {}", "(?, ?)", {}),
+        ("INSERT INTO candidates (id, name) VALUES {}", "(?, lower(hex(?)))", {}),
+        ("SELECT id FROM candidates WHERE name IN ({})", "{n}", {}),
+        ("SELECT id FROM candidates WHERE (id, name) IN (VALUES {})", "(?, ?)", {}),
     ],
     "postgresql": [
         ("SELECT id FROM candidates WHERE name IN ({})", "%(name_1_{n})s::VARCHAR", "percent"),
         ("SELECT id FROM candidates WHERE name IN ({})", "${n}::VARCHAR(20)", ""),
         ("INSERT INTO candidates (id, name) VALUES {}", "(%(a{n})s::INTEGER, %(b{n})s)", "percent"),
         ("INSERT INTO candidates (id, name) VALUES {}", "(${n}::INTEGER, ${n}1::VARCHAR)", ""),
+        ("INSERT INTO candidates (id, name) VALUES {}", "({n}, lower(trim('{n}')))", ""),
+        ("SELECT id FROM candidates WHERE name = ANY (ARRAY[{}])", "'{n}'::VARCHAR", ""),
+        ("SELECT id FROM candidates WHERE (id, name) IN ({})", "({n}, $1)", ""),
     ],
 }
 
@@ -64,12 +70,56 @@ def test_lists_of_any_length_are_read_once(dialect, place):
     assert [each[1] for each in touches(readings.pop())] == [("name",)]
 
 
-def test_a_name_that_reads_like_a_list_is_left_whole():
-    """It is looked for as it is written."""
+def test_a_long_text_is_read_once():
+    """Also where nothing in it can be left out."""
+    reader = Reader(CATALOG, "sqlite")
+    text = f"SELECT {', '.join(f'name AS n{n}' for n in range(2000))} FROM candidates"
+    first = reader.read(text)
+    assert touches(first) == NAME
+    assert reader.read(text) is first
+
+
+@pytest.mark.parametrize("name", ["(?), (?)", "a$2", "$2", "é$2", "in (1, 2)"])
+@pytest.mark.parametrize("dialect", ["sqlite", "postgresql"])
+def test_a_name_that_reads_like_values_is_left_whole(dialect, name):
+    """It is looked for as it is written, of a column and of a table."""
     metadata = MetaData()
-    Table("t", metadata, Column("(?), (?)", String, info=tag("candidate", "name")))
-    reader = Reader(Tables((metadata,)).catalog(), "sqlite")
-    assert touches(reader.read('SELECT "(?), (?)" FROM t')) == NAME
+    for table, column in (("t", name), (name, "y")):
+        Table(table, metadata, Column(column, String, info=tag("candidate", "name")))
+    reader = Reader(Tables((metadata,)).catalog(), dialect)
+    assert touches(reader.read(f'SELECT "{name}" FROM t')) == NAME
+    assert touches(reader.read(f'SELECT * FROM "{name}"')) == NAME
+    assert touches(reader.read(f'SELECT "{name}1" FROM t')) == []
+
+
+@pytest.mark.parametrize("dialect", ["sqlite", "postgresql"])
+def test_a_dollar_may_stand_in_a_name_without_quotes(dialect):
+    """As both databases have it."""
+    metadata = MetaData()
+    Table("t$1", metadata, Column("é$2", String, info=tag("candidate", "name")))
+    reader = Reader(Tables((metadata,)).catalog(), dialect)
+    assert touches(reader.read("SELECT é$2 FROM t$1")) == NAME
+    assert touches(reader.read("DELETE FROM t$1")) == [("candidate", ("name",), "erase")]
+    assert touches(reader.read("SELECT * FROM t$2")) == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "SELECT ('), ('), name, ('), (') FROM candidates",
+        "SELECT id FROM jobs, candidates WHERE title IN ('), (') OR name = '' OR id IN ('), (')",
+        "SELECT (SELECT 1) -- (name)\n, (name) FROM candidates",
+        "SELECT (SELECT 1) /* (name) */, (name) FROM candidates",
+        "SELECT 1 IN (1, 2 -- )\n, length(name)) FROM candidates",
+        "SELECT 1 IN (1, 2 /* , 3 */, length(name)) FROM candidates",
+        "SELECT 1 IN (length('x'), length('y'), length(name)) FROM candidates",
+        "SELECT 1 FROM candidates WHERE id IN (1, 2) AND (id, name) IN (VALUES (1, '2'), (3, ','))",
+        "INSERT INTO jobs (id, title) VALUES (1, 1), (2, 2), (3, (SELECT name FROM candidates))",
+    ],
+)
+def test_what_stands_between_lists_is_kept(reader, text):
+    """Strings and comments are none of them, and what names something is no value."""
+    assert touches(reader.read(text)) == NAME
 
 
 def test_names_are_compared_as_databases_cut_them_off():
@@ -105,6 +155,42 @@ def test_what_cant_be_parsed_is_hidden(reader, text, caplog):
     assert reading.cause
     assert "candidate" in [each.category for each in reading.touches]
     assert caplog.text == ""
+
+
+def test_a_text_that_was_once_too_deep_is_read_from_elsewhere(reader):
+    """How deep Python may still go is no property of the text."""
+    text = "SELECT name FROM candidates WHERE " + "(" * 30 + "1 = 1" + ")" * 30
+
+    def at_the_bottom():
+        try:
+            return at_the_bottom() or reader.read(text)
+        except RecursionError:
+            return None
+
+    assert "recursion" in at_the_bottom().cause
+    assert touches(reader.read(text)) == NAME
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "SELECT id FROM candidates WHERE " + " OR ".join(["name = 'x'"] * 2000),
+        "SELECT id FROM candidates WHERE " + " AND ".join(["name = 'x'"] * 2000),
+        "SELECT " + " || ".join(["name"] * 2000) + " FROM candidates",
+        " UNION ALL ".join(["SELECT name FROM candidates"] * 500),
+    ],
+)
+def test_long_chains_are_read(reader, text):
+    """What is written side by side is no deeper for its length."""
+    assert touches(reader.read(text)) == NAME
+
+
+def test_a_failure_that_says_nothing_of_the_text_is_not_remembered(reader, monkeypatch):
+    """A signal's handler may raise anywhere."""
+    with monkeypatch.context() as patch:
+        patch.setattr("purposeguard.integrations.sql.reading.parts", lambda *_: 1 / 0)
+        assert reader.read("SELECT name FROM candidates").cause
+    assert touches(reader.read("SELECT name FROM candidates")) == NAME
 
 
 def test_what_the_parser_warns_of_is_not_logged(caplog):

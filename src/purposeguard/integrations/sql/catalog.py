@@ -65,9 +65,6 @@ class Catalog:
         }
         """The relations that hold personal data, by their folded names."""
         self.categories = categories(everything)
-        names = {name for each in everything for name in (each.name, *each.columns)}
-        self.lists = any("," in name for name in names)
-        """Whether a name reads like a list of values."""
 
     def named(self, name: str, schema: str | None = None) -> tuple[Relation, ...]:
         """Return what a name in a statement may stand for.

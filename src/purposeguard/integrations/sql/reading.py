@@ -1,15 +1,15 @@
 """What a statement touches: read once, kept by its text."""
 
 import logging
-import re
 import threading
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
+from hashlib import blake2b
 from typing import NamedTuple
 
 from sqlglot import Token, TokenType, exp
 from sqlglot.dialects.dialect import Dialect
-from sqlglot.errors import ErrorLevel
+from sqlglot.errors import ErrorLevel, SqlglotError
 
 from purposeguard.integrations.sql.catalog import (
     Catalog,
@@ -20,6 +20,7 @@ from purposeguard.integrations.sql.catalog import (
     folded,
 )
 from purposeguard.integrations.sql.changing import FullWalk
+from purposeguard.integrations.sql.shortening import shortened
 from purposeguard.integrations.sql.words import HiddenError, parts, without_percent
 
 DIALECTS = {"sqlite": "sqlite", "postgresql": "postgres"}
@@ -29,13 +30,7 @@ _KEPT = 1024
 """How many texts a reader remembers."""
 
 _LONG = 16 * 1024
-"""Characters beyond which a text is remembered only as `_shortened` leaves it."""
-
-_NUMBERED = re.compile(r"\$\d+")
-_VALUES = re.compile(
-    r"(\?|\$1(?:::\w+(?: \w+)*(?:\(\d+\))?(?:\[\])*)?)(?:\s*,\s*\1(?!\w))+",
-)
-_ROWS = re.compile(r"(\([^()]*\))(?:\s*,\s*\1)+")
+"""Characters beyond which a text is remembered by its digest."""
 
 _NO_NAMES = frozenset({TokenType.STRING, TokenType.NUMBER})
 
@@ -77,6 +72,7 @@ class Reader:
         """How often a text was read that was not remembered as it is."""
         self._as_written = lru_cache(_KEPT)(self._shorten)
         self._as_shortened = lru_cache(_KEPT)(self._read)
+        self._long: dict[tuple[bytes, bool, bool], Reading] = {}
 
     def read(self, text: str, *, percent: bool = False, translated: bool = False) -> Reading:
         """Return what a text touches.
@@ -84,16 +80,32 @@ class Reader:
         `percent` says that its placeholders are `%s` or `%(name)s`, `translated` that the schemas
         in it may not be the ones in the catalog.
         """
-        if len(text) > _LONG:
-            return self._shorten(text, percent, translated)
-        return self._as_written(text, percent, translated)
+        try:
+            if len(text) > _LONG:
+                return self._read_long(text, percent, translated)
+            return self._as_written(text, percent, translated)
+        except RecursionError:
+            cause = "reading it goes deeper than Python's recursion limit"
+        except Exception:  # noqa: BLE001 - a parser may fail in any way on somebody else's text
+            cause = "SQLGlot can't parse it"
+        return self._hidden(text, cause)  # not remembered: it may be read another time
+
+    def _read_long(self, text: str, percent: bool, translated: bool) -> Reading:
+        digest = blake2b(text.encode(errors="surrogatepass")).digest()
+        key = (digest, percent, translated)
+        reading = self._long.get(key)
+        if reading is None:
+            reading = self._shorten(text, percent, translated)
+            if len(self._long) >= _KEPT:
+                self._long.clear()
+            self._long[key] = reading
+        return reading
 
     def _shorten(self, text: str, percent: bool, translated: bool) -> Reading:
         self.read_anew += 1
         if percent:
             text = without_percent(text)
-        if not self._catalog.lists:
-            text = _shortened(text)
+        text = shortened(text, sqlite=self._sqlite)
         if len(text) > _LONG:
             return self._read(text, translated)
         return self._as_shortened(text, translated)
@@ -104,9 +116,9 @@ class Reader:
             with _quieting:
                 self._walk(walk, text)
         except HiddenError as error:
-            return _hidden(self._maybe(text), str(error))
-        except Exception:  # noqa: BLE001 - a parser may fail in any way on somebody else's text
-            return _hidden(self._maybe(text), "SQLGlot can't parse it")
+            return self._hidden(text, str(error))
+        except SqlglotError:
+            return self._hidden(text, "SQLGlot can't parse it")
         if walk.unknown and categories(walk.met):
             return _hidden(categories(walk.met), "it names a column of what it doesn't name itself")
         return Reading(_touches(walk))
@@ -133,6 +145,9 @@ class Reader:
         for relation in walk.met:
             walk.reads.update(relation.columns[name] for name in lost & relation.columns.keys())
 
+    def _hidden(self, text: str, cause: str) -> Reading:
+        return _hidden(self._maybe(text), cause)
+
     def _maybe(self, text: str) -> tuple[str, ...]:
         """The categories that a text may touch: of the tables that it names, or else all."""
         text = text.lower()
@@ -148,12 +163,6 @@ def _hidden(maybe: Iterable[str], cause: str) -> Reading:
 
 
 _NAMED = (exp.Identifier, exp.Var, exp.Anonymous)
-
-
-def _shortened(text: str) -> str:
-    """Return a text with each list of like values cut to one: they differ in nothing but number."""
-    text = _NUMBERED.sub("$1", text)
-    return _ROWS.sub(r"\1", _VALUES.sub(r"\1", text))
 
 
 def _touches(walk: FullWalk) -> Iterator[Touch]:
