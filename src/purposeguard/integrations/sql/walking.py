@@ -32,6 +32,7 @@ class Walk:
         self.reads: set[Column] = set()
         self._walks: dict[type, Callable[[Any, Frame], None]] = {
             exp.Alias: self._alias,
+            exp.Binary: self._binary,
             exp.Column: self._column,
             exp.Count: self._count,
             exp.DataType: self._nothing,
@@ -112,6 +113,13 @@ class Walk:
     def _alias(self, node: exp.Alias, frame: Frame) -> None:
         self._any(node.this, frame)
 
+    def _binary(self, node: exp.Binary, frame: Frame) -> None:
+        left: exp.Expr = node
+        while isinstance(left, exp.Binary):  # a chain is as deep as it is long
+            self._parts(left, frame, ("this",))
+            left = left.this
+        self._any(left, frame)
+
     def _identifier(self, node: exp.Expr, frame: Frame) -> None:
         self._read(frame.column(self._name(node)))
 
@@ -180,11 +188,13 @@ class Walk:
             self._query(node, frame)
 
     def _set_operation(self, node: exp.SetOperation, frame: Frame) -> Columns:
-        frame = self._with(node, frame)
-        columns = self._query(node.this, frame)
-        self._query(node.expression, frame)
-        self._outermost(node, frame, ("this", "expression", "with_"))
-        return columns
+        first: exp.Expr = node
+        while isinstance(first, exp.SetOperation):  # as in `_binary`
+            frame = self._with(first, frame)
+            self._query(first.expression, frame)
+            self._outermost(first, frame, ("this", "expression", "with_"))
+            first = first.this
+        return self._query(first, frame)
 
     def _outermost(self, node: exp.Expr, frame: Frame, but: Iterable[str]) -> None:
         """Walk through what stands around a whole query: its columns were read inside."""
