@@ -196,7 +196,8 @@ def _relation(table: Table) -> Relation:
             known = tags.get(category, frozenset())
             tags[category] = None if items is None or known is None else known | items
         columns[name] = Column(table.fullname, each.name, tags)
-    return Relation(table.name, table.schema, columns)
+    keys = [columns[folded(each.name)] for each in table.primary_key.columns]
+    return Relation(table.name, table.schema, columns, keys[0] if len(keys) == 1 else None)
 
 
 def _tags(names: Iterable[Names]) -> Iterator[tuple[str, Items]]:

@@ -36,13 +36,22 @@ class Column:
         return f"{self.relation}.{self.name}"
 
 
+ROWID = frozenset({"rowid", "oid", "_rowid_"})
+"""What SQLite calls a column besides that is the key of its table, and an integer."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Relation:
-    """A table or view that is known. `columns` are by their folded names."""
+    """A table or view that is known. `columns` are by their folded names, `key` is the only key."""
 
     name: str
     schema: str | None
     columns: Mapping[str, Column]
+    key: Column | None = None
+
+    def column(self, name: str) -> Column | None:
+        """Return the column of a folded name."""
+        return self.columns.get(name) or (self.key if name in ROWID else None)
 
     @property
     def tagged(self) -> bool:

@@ -63,8 +63,9 @@ class Source:
             yield from self.all()
             return
         for relation in self.relations:
-            if name.folded in relation.columns:
-                yield relation.columns[name.folded]
+            column = relation.column(name.folded)
+            if column is not None:
+                yield column
 
     def all(self) -> Iterator[Column]:
         """Yield what is read where all of its columns are."""
