@@ -49,6 +49,8 @@ class FullWalk(Walk):
         if alias is not None and alias.args.get("columns"):  # as SQLGlot takes `t AS a (x, y)`
             listed = alias.args["columns"]
         self._write(relations, listed)
+        if node.args.get("alternative") == "REPLACE":
+            self._erase(relations)
         if node.expression:
             self._query(node.expression, frame)
         own.add(_EXCLUDED, Source())
@@ -87,7 +89,8 @@ class FullWalk(Walk):
         for when in node.args["whens"].expressions:
             then = when.args.get("then")
             if isinstance(then, exp.Insert):
-                self._write(relations, list(then.this.find_all(exp.Identifier)) or None)
+                listed = list(then.this.find_all(exp.Identifier)) if then.expression else None
+                self._write(relations, listed or None)
                 self._parts(then, own, ("this",))
             elif isinstance(then, exp.Update):
                 self._set(then.expressions, relations, own)
@@ -111,7 +114,7 @@ class FullWalk(Walk):
     ) -> None:
         for each in assignments:
             if isinstance(each, exp.EQ):
-                self._write(relations, list(each.this.find_all(exp.Identifier)))
+                self._write(relations, list(each.this.find_all(*_NAMES)))
                 self._any(each.expression, own)
             else:
                 raise HiddenError("what it sets can't be told")
@@ -119,7 +122,7 @@ class FullWalk(Walk):
     def _write(self, relations: tuple[Relation, ...], listed: list[exp.Expr] | None) -> None:
         for relation in relations:
             names = relation.columns if listed is None else {folded(each.name) for each in listed}
-            self.writes.update(relation.columns[each] for each in names & relation.columns.keys())
+            self.writes.update(filter(None, map(relation.column, names)))
 
     def _erase(self, relations: tuple[Relation, ...]) -> None:
         self.erases.update(column for each in relations for column in each.columns.values())
@@ -158,6 +161,9 @@ class FullWalk(Walk):
 
 _OLD, _NEW, _EXCLUDED = (Name(each, each) for each in ("old", "new", "excluded"))
 """What a changed row is called in `RETURNING` and `ON CONFLICT`."""
+
+_NAMES = (exp.Identifier, exp.Literal)
+"""What may name a column that is set: in SQLite, a text as well."""
 
 _STATEMENTS = (
     exp.Copy,

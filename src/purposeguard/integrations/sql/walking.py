@@ -11,11 +11,60 @@ from typing import Any
 
 from sqlglot import exp
 
-from purposeguard.integrations.sql.catalog import Catalog, Column, Relation, folded
+from purposeguard.integrations.sql.catalog import ROWID, Catalog, Column, Relation, folded
 from purposeguard.integrations.sql.frames import Columns, Frame, Name, Source
+from purposeguard.integrations.sql.words import BoundlessError
 
 _NAMING = frozenset({"this", "alias", "joins", "db", "catalog"})
 """The parts of a table in `FROM` that say which it is."""
+
+_OF_ROWS = frozenset(
+    [
+        "any_value",
+        "array_agg",
+        "concat",
+        "hstore",
+        "json_agg",
+        "json_agg_strict",
+        "json_build_array",
+        "jsonb_agg",
+        "jsonb_agg_strict",
+        "jsonb_build_array",
+        "max",
+        "min",
+        "quote_literal",
+        "quote_nullable",
+        "record_out",
+        "record_send",
+        "row_to_json",
+        "to_json",
+        "to_jsonb",
+    ]
+)
+"""Functions that PostgreSQL applies to a row that has no such column: `c.to_json`."""
+
+_OF_TEXTS = frozenset(
+    [
+        "connectby",
+        "crosstab",
+        "crosstabn",
+        "database_to_xml",
+        "database_to_xml_and_xmlschema",
+        "dblink",
+        "dblink_exec",
+        "dblink_open",
+        "dblink_send_query",
+        "query_to_xml",
+        "query_to_xml_and_xmlschema",
+        "schema_to_xml",
+        "schema_to_xml_and_xmlschema",
+        "table_to_xml",
+        "table_to_xml_and_xmlschema",
+        "ts_rewrite",
+        "ts_stat",
+    ]
+)
+"""Functions of PostgreSQL that read what a text given to them says."""
 
 _LOWER = str.maketrans(ascii_uppercase, ascii_lowercase)
 """Both databases take only these letters for the same."""
@@ -32,6 +81,7 @@ class Walk:
         self.reads: set[Column] = set()
         self._walks: dict[type, Callable[[Any, Frame], None]] = {
             exp.Alias: self._alias,
+            exp.Anonymous: self._function,
             exp.Binary: self._binary,
             exp.Column: self._column,
             exp.Count: self._count,
@@ -43,8 +93,11 @@ class Walk:
             exp.Star: self._star,
             exp.Subquery: self._subquery,
             exp.Table: self._table,
+            exp.Var: self._var,
         }
         """How to walk through what is more than its parts."""
+        if sqlite:
+            self._walks[exp.Parameter] = self._nothing
         self.met: set[Relation] = set()
         """The relations that are named where tables are."""
         self.unknown = False
@@ -89,8 +142,10 @@ class Walk:
         table = self._name(node.args["table"])
         sources = frame.called(table, qualified=bool(node.args.get("db")))
         self.unknown = self.unknown or not sources
+        name = self._name(node)
         for source in sources:
-            self._read(source.all() if star else source.column(self._name(node)))
+            applied = not self._sqlite and name.folded in _OF_ROWS and not source.has(name)
+            self._read(source.all() if star or applied else source.column(name))
 
     # Anything.
 
@@ -123,6 +178,15 @@ class Walk:
     def _identifier(self, node: exp.Expr, frame: Frame) -> None:
         self._read(frame.column(self._name(node)))
 
+    def _function(self, node: exp.Anonymous, frame: Frame) -> None:
+        if not self._sqlite and folded(node.name) in _OF_TEXTS:
+            raise BoundlessError(f"`{folded(node.name)}` reads what a text says")
+        self._parts(node, frame)
+
+    def _var(self, node: exp.Var, frame: Frame) -> None:
+        """A word of SQL to SQLGlot, and maybe a column: it hides none."""
+        self._read(frame.column(Name(folded(node.name), "")))
+
     def _star(self, _: exp.Star, frame: Frame) -> None:
         self._read(frame.all())
 
@@ -134,12 +198,17 @@ class Walk:
         if self._sqlite and isinstance(field, exp.Column):  # `x IN table`
             table = exp.Table(this=field.this, db=field.args.get("table"))
             self._table(table, frame)
-        self._parts(node, frame)
+            self._parts(node, frame, ("field",))
+        else:
+            self._parts(node, frame)
 
     def _table(self, node: exp.Table, frame: Frame) -> None:
         """A table where none was expected: whatever is done with it, it is read as a whole."""
         own = Frame(frame)
-        self._source(node, own, [])
+        late: list[Callable[[], None]] = []
+        self._source(node, own, late)
+        for walk in late:
+            walk()
         self._read(own.all())
 
     def _nothing(self, node: exp.Expr, frame: Frame) -> None:
@@ -171,6 +240,9 @@ class Walk:
         if isinstance(node, exp.SetOperation):
             return self._set_operation(node, frame)
         if isinstance(node, exp.Subquery) and not isinstance(node.this, exp.Table):
+            inner = node.unnest()
+            if isinstance(inner, exp.Select) and not inner.args.get("order"):
+                inner.set("order", node.args.get("order"))  # of PostgreSQL's it is the same
             frame = self._with(node, frame)
             columns = self._query(node.this, frame)
             self._outermost(node, frame, ("this", "with_", "alias"))
@@ -234,7 +306,10 @@ class Walk:
         return (
             isinstance(node, exp.Column)
             and isinstance(node.this, exp.Identifier)
-            and not (self._sqlite and node.this.quoted and not node.table)
+            and not (
+                self._sqlite
+                and (node.name.lower() in ROWID or (node.this.quoted and not node.table))
+            )
         )
 
     def _from(self, node: exp.Expr, outer: Frame) -> Frame:
@@ -280,6 +355,9 @@ class Walk:
         if node.method == "NATURAL":
             late.append(lambda: self._read(frame.shared()))
         late.append(lambda: self._parts(node, frame, ("this",)))
+        for each in node.args.get("using") or ():
+            if isinstance(each, exp.Literal):
+                self._identifier(each, frame)
 
     def _named_table(self, node: exp.Table, frame: Frame, late: list[Callable[[], None]]) -> None:
         frame.add(self._called(node), self._source_of(node, frame))

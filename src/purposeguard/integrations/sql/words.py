@@ -5,7 +5,7 @@ parses the rest; the few forms that it lacks are put into ones that it has and t
 """
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from sqlglot import Token, TokenType
 
@@ -79,13 +79,16 @@ _TOUCHES = frozenset(
 _FILLED = frozenset({"TABLE", "VIEW"})
 """What `CREATE … AS` fills from a query; a plain view is not filled."""
 
-_REPLACE = re.compile(r"\A((?:\s|--[^\n]*\n|/\*.*?\*/)*)REPLACE\b", re.DOTALL | re.IGNORECASE)
 _ESCAPED = re.compile(r"\bU&\"", re.IGNORECASE)
 _PERCENT = re.compile(r"%%|%\([^)]*\)[sbt]|%[sbt]")
 
 
 class HiddenError(Exception):
     """What a statement touches can't be told from its text. The cause says why."""
+
+
+class BoundlessError(HiddenError):
+    """Nor can it be told that it touches only what it names."""
 
 
 def without_percent(text: str) -> str:
@@ -99,17 +102,18 @@ def parts(text: str, dialect: str, tokenize: Tokenize) -> Iterator[Tokens]:
     Raises HiddenError for a statement whose text doesn't say what it touches.
     """
     sqlite = dialect == "sqlite"
-    if sqlite:
-        text = _REPLACE.sub(r"\1INSERT", text, count=1)
-    elif _ESCAPED.search(text):
-        raise HiddenError("a name in it is written with `U&`")
+    if not sqlite and _ESCAPED.search(text):
+        raise BoundlessError("a name in it is written with `U&`")
     tokens = tokenize(text)
-    if sqlite and _words(tokens, 4)[:1] == ["CREATE"] and "TRIGGER" in _words(tokens, 4):
+    if sqlite and _is_trigger(tokens):
         return  # the statements in its body run later, and can't be followed by others
     for statement in _statements(tokens):
         found = _touching(statement, tokenize)
-        if found:
-            yield _in_sqlite(found) if sqlite else _in_postgresql(found)
+        if found and sqlite:
+            yield _in_sqlite(found)
+            yield from map(_in_sqlite, _replaced(found))
+        elif found:
+            yield _in_postgresql(found)
 
 
 def _statements(tokens: Tokens) -> Iterator[Tokens]:
@@ -123,19 +127,34 @@ def _statements(tokens: Tokens) -> Iterator[Tokens]:
     yield statement
 
 
-def _words(tokens: Tokens, count: int) -> list[str]:
-    return [token.text.upper() for token in tokens[:count]]
+def _word(token: Token | None) -> str:
+    """Return the word that a token is, or nothing for a name or text in quotes."""
+    quoted = token is None or token.token_type in (TokenType.IDENTIFIER, TokenType.STRING)
+    return "" if token is None or quoted else token.text.upper()
+
+
+def _words(tokens: Tokens, count: int, place: int = 0) -> list[str]:
+    return [_word(token) for token in tokens[place : place + count]]
+
+
+def _is_trigger(tokens: Tokens) -> bool:
+    words = _words(tokens, 3)
+    return words[:1] == ["CREATE"] and "TRIGGER" in (words[1:2] or words[2:3])
 
 
 def _touching(tokens: Tokens, tokenize: Tokenize) -> Tokens:
     """Return the part of one statement that touches data, or nothing."""
-    word = tokens[0].text.upper() if tokens else ""
+    if not tokens:
+        return []
+    word = _word(tokens[0])
     if word in _TOUCHES:
         return tokens
+    if word == "REPLACE":
+        return [tokens[0], *_spelled_out(tokens[1:], tokenize)]
     if word in ("EXPLAIN", "DECLARE", "VACUUM", "CREATE"):
         return _inside(word, _spelled_out(tokens[1:], tokenize), tokenize)
-    if word and word not in _TOUCHES_NOTHING:
-        raise HiddenError("its text doesn't say what it touches")
+    if word not in _TOUCHES_NOTHING:
+        raise BoundlessError("its text doesn't say what it touches")
     return []
 
 
@@ -149,15 +168,15 @@ def _spelled_out(tokens: Tokens, tokenize: Tokenize) -> Tokens:
 def _inside(word: str, rest: Tokens, tokenize: Tokenize) -> Tokens:
     """Return the statement that another one runs, or nothing."""
     if word == "VACUUM":
-        if any(token.text.upper() == "INTO" for token in rest):
-            raise HiddenError("it copies the whole database")
+        if any(_word(token) == "INTO" for token in rest):
+            raise BoundlessError("it copies the whole database")
         return []
     if word == "CREATE":
         return _filling(rest, tokenize)
     if word == "DECLARE":
         return _touching(_after(rest, "FOR"), tokenize)
     inner = _explained(rest)
-    runs = any(token.text.upper() == "ANALYZE" for token in rest[: len(rest) - len(inner)])
+    runs = any(_word(token) == "ANALYZE" for token in rest[: len(rest) - len(inner)])
     return _touching(inner, tokenize) if runs else []
 
 
@@ -168,14 +187,14 @@ def _explained(rest: Tokens) -> Tokens:
         start = 1 + next(
             (n for n, each in enumerate(rest) if each.token_type is TokenType.R_PAREN), len(rest)
         )
-    while start < len(rest) and rest[start].text.upper() in ("ANALYZE", "VERBOSE"):
+    while start < len(rest) and _word(rest[start]) in ("ANALYZE", "VERBOSE"):
         start += 1
     return rest[start:]
 
 
 def _filling(rest: Tokens, tokenize: Tokenize) -> Tokens:
     """Return the query that fills what is created, or nothing."""
-    words = [token.text.upper() for token in rest]
+    words = [_word(token) for token in rest]
     kind = next((word for word in words if word in _FILLED), None)
     head = words[: words.index(kind)] if kind else []
     if kind is None or "FUNCTION" in head or (kind == "VIEW" and "MATERIALIZED" not in head):
@@ -197,28 +216,37 @@ def _after(tokens: Tokens, word: str) -> Tokens:
             depth += 1
         elif token.token_type is TokenType.R_PAREN:
             depth -= 1
-        elif depth == 0 and token.text.upper() == word:
+        elif depth == 0 and _word(token) == word:
             return tokens[place + 1 :]
     return []
 
 
+def _replaced(tokens: Tokens) -> Iterator[Tokens]:
+    """Yield what erases the rows that `UPDATE OR REPLACE` puts others in the place of."""
+    for place in range(len(tokens)):
+        if _words(tokens, 3, place) == ["UPDATE", "OR", "REPLACE"]:
+            rest = tokens[place + 3 :]
+            end = next((n for n, each in enumerate(rest) if _word(each) == "SET"), len(rest))
+            yield [*_spelled(_DELETE), *rest[:end]]
+
+
 def _in_sqlite(tokens: Tokens) -> Tokens:
-    """Leave out what SQLGlot lacks of SQLite: it says which rows and how, not which columns."""
+    """Write out what SQLGlot lacks of SQLite, or leave out what only says which rows and how."""
     kept: Tokens = []
     skip = 0
     for place, token in enumerate(tokens):
-        words = _words(tokens[place:], 3)
+        words = _words(tokens, 3, place)
         before = kept[-1] if kept else None
         if skip:
             skip -= 1
-        elif words[:2] == ["INDEXED", "BY"] and token.token_type is not TokenType.IDENTIFIER:
+        elif words[:2] == ["INDEXED", "BY"]:
             skip = 2
-        elif words[0] == "OR" and before is not None and before.text.upper() == "UPDATE":
+        elif words[0] == "OR" and _word(before) == "UPDATE":
             skip = 1
-        elif (
-            words[:2] == ["REPLACE", "INTO"] and before is not None and before.text.upper() != "OR"
-        ):
-            kept.append(Token(TokenType.INSERT, "INSERT"))
+        elif words[:2] == ["REPLACE", "INTO"] and _word(before) != "OR":
+            kept += _spelled(_INSERT)
+        elif token.token_type is TokenType.STRING and _is_name(tokens, place):
+            kept.append(Token(TokenType.IDENTIFIER, token.text))
         elif (
             token.token_type is TokenType.NUMBER
             and before is not None
@@ -231,22 +259,43 @@ def _in_sqlite(tokens: Tokens) -> Tokens:
     return kept
 
 
+def _is_name(tokens: Tokens, place: int) -> bool:
+    """Whether SQLite takes a text in single quotes for a name that SQLGlot takes for a value."""
+    before = tokens[place - 1].token_type if place else None
+    dotted = any(each.token_type is TokenType.DOT for each in tokens[place + 1 : place + 2])
+    return dotted or before in (TokenType.DOT, TokenType.IN)
+
+
 def _in_postgresql(tokens: Tokens) -> Tokens:
-    """Leave out what SQLGlot lacks of PostgreSQL, and write `TABLE name` out as the query it is."""
+    """Leave out what SQLGlot lacks of PostgreSQL, and write `TABLE name` out as the query it is.
+
+    `@`, which makes a number positive, becomes another sign: SQLGlot knows it in names only.
+    """
     kept: Tokens = []
     skip = 0
-    is_query = tokens[0].text.upper() != "TRUNCATE"
+    is_query = _word(tokens[0]) != "TRUNCATE"
     for place, token in enumerate(tokens):
-        words = _words(tokens[place:], 3)
+        words = _words(tokens, 3, place)
         if skip:
             skip -= 1
         elif words[0] == "OVERRIDING" and words[2:] == ["VALUE"]:
             skip = 2
+        elif words[:2] == ["COPY", "BINARY"]:
+            kept.append(token)
+            skip = 1
+        elif token.token_type is TokenType.PARAMETER and words[0] == "@":
+            kept.append(Token(TokenType.DASH, "-"))
         elif token.token_type is TokenType.TABLE and is_query:
-            kept += [Token(kind, text) for kind, text in _ALL_OF]
+            kept += _spelled(_ALL_OF)
         else:
             kept.append(token)
     return kept
 
 
+def _spelled(words: Iterable[tuple[TokenType, str]]) -> Iterator[Token]:
+    return (Token(kind, text) for kind, text in words)
+
+
 _ALL_OF = ((TokenType.SELECT, "SELECT"), (TokenType.STAR, "*"), (TokenType.FROM, "FROM"))
+_DELETE = ((TokenType.DELETE, "DELETE"), (TokenType.FROM, "FROM"))
+_INSERT = ((TokenType.INSERT, "INSERT"), (TokenType.OR, "OR"), (TokenType.REPLACE, "REPLACE"))
