@@ -19,9 +19,10 @@ _SHOWN = 8
 
 def explain_hidden(error: PurposeGuardError, reading: Reading) -> None:
     """Say why it can't be told what a statement touches."""
+    stores = ', operation="store"' if any(each.operation for each in reading.touches) else ""
     error.add_note(
         f"what the statement touches can't be told, since {reading.cause}: write it otherwise, "
-        "or run it inside a `guard.access(…)` to all items of each category it may touch"
+        f"or run it inside a `guard.access(…{stores})` to all items of each category it may touch"
     )
 
 

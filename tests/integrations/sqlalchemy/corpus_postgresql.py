@@ -49,6 +49,16 @@ POSTGRESQL = {
     "SELECT GREATEST(name, email) FROM candidates": "candidate contact name",
     "SELECT current_user, current_date, localtimestamp, id FROM candidates": "",
     "SELECT num_nulls(name, email) FROM candidates": "candidate contact name",
+    "SELECT @salary, @ e.salary FROM employees e": "employee salary",
+    "SELECT id FROM employees WHERE 5 - @salary + @(id) = 3": "employee salary",
+    "SELECT (SELECT @e.salary FROM (SELECT 1 AS salary) AS s) FROM employees e": (
+        "employee salary"
+    ),
+    "SELECT date_trunc(name, now()) FROM candidates WHERE false": "candidate name",
+    "SELECT EXTRACT(month FROM now()), interval '1' day FROM candidates": "",
+    "(SELECT id FROM candidates) ORDER BY name": "candidate name",
+    "((SELECT id AS name FROM candidates)) ORDER BY name": "",
+    "SELECT * FROM ((SELECT id FROM candidates) ORDER BY email) AS s": "candidate contact",
     # whole rows
     "SELECT c FROM candidates c": "candidate @",
     "SELECT candidates FROM candidates": "candidate @",
@@ -84,6 +94,9 @@ POSTGRESQL = {
     'SELECT id AS "Name" FROM candidates ORDER BY name': "candidate name",
     'SELECT (SELECT c FROM jobs AS "C" LIMIT 1) FROM candidates AS c': "candidate @",
     "SELECT (SELECT candidates FROM jobs AS candidates LIMIT 1) FROM candidates": "candidate @",
+    "SELECT c.row_to_json, c.array_agg FROM candidates c GROUP BY c.id": "candidate @",
+    "SELECT candidates.to_jsonb FROM candidates": "candidate @",
+    "SELECT s.to_json FROM (SELECT 1 AS to_json) AS s": "",
     # aggregates and text search
     "SELECT string_agg(name, ',' ORDER BY email) FROM candidates": "candidate contact name",
     "SELECT string_agg(DISTINCT name, ',') FROM candidates": "candidate name",
@@ -137,6 +150,14 @@ POSTGRESQL = {
     "SELECT g FROM generate_series(1, 3) g": "",
     "SELECT * FROM generate_series(1, 3) AS name": "",
     "SELECT * FROM json_to_recordset('[]') AS x (name text, email text)": "",
+    "SELECT n FROM candidates c, ROWS FROM (json_array_elements_text(c.history::json)) AS x (n)": (
+        "candidate work_history"
+    ),
+    "SELECT n FROM candidates, ROWS FROM (unnest(ARRAY[name]), generate_series(1, 2)) "
+    "AS x (n, o)": "candidate name",
+    "SELECT n FROM ROWS FROM (unnest((SELECT array_agg(name) FROM candidates))) AS x (n)": (
+        "candidate name"
+    ),
     "SELECT * FROM ROWS FROM (generate_series(1, 2), generate_series(1, 3)) AS z": "",
     "SELECT candidates.id FROM candidates NATURAL JOIN jobs": "",
     "SELECT candidates.salary FROM candidates": "",
@@ -153,7 +174,7 @@ POSTGRESQL = {
     "SELECT relname FROM pg_catalog.pg_class WHERE relname = 'candidates'": "",
     "SELECT column_name FROM information_schema.columns": "",
     "SELECT name INTO TEMP other FROM candidates": "candidate name",
-    'SELECT U&"n\\0061me" FROM candidates': "?candidate",
+    'SELECT U&"n\\0061me" FROM candidates': "?candidate; ?employee",
     'SELECT "NAME" FROM (SELECT 1 AS "NAME") AS s': "",
     # with
     "WITH s AS MATERIALIZED (SELECT email FROM candidates) SELECT 1 FROM s": "candidate contact",
@@ -209,6 +230,10 @@ POSTGRESQL = {
     "MERGE INTO candidates c USING (SELECT 1 AS id) j ON c.id = j.id WHEN MATCHED THEN DELETE": (
         "-candidate @"
     ),
+    "MERGE INTO candidates c USING (SELECT 1 AS id) j ON c.id = j.id WHEN NOT MATCHED "
+    "THEN INSERT DEFAULT VALUES": "+candidate @",
+    "MERGE INTO candidates c USING (SELECT 1 AS id) j ON c.id = j.id WHEN NOT MATCHED "
+    "THEN INSERT VALUES (j.id, 'x')": "+?candidate",
     "MERGE INTO candidates c USING (SELECT 1 AS id) j ON c.name = 'x' WHEN MATCHED "
     "THEN DO NOTHING": "candidate name",
     "TRUNCATE files": "-candidate *; -employee name",
@@ -216,10 +241,12 @@ POSTGRESQL = {
     # moving data around
     "COPY candidates TO STDOUT": "candidate @",
     "COPY candidates (email) TO STDOUT": "candidate contact",
+    "COPY BINARY candidates TO STDOUT": "candidate @",
+    "COPY BINARY candidates (id, name) FROM STDIN": "+candidate name",
     "COPY (SELECT name FROM candidates) TO STDOUT WITH (FORMAT csv)": "candidate name",
     "COPY candidates (id, name) FROM STDIN": "+candidate name",
     "COPY jobs FROM STDIN": "",
-    "COPY candidates FROM STDIN WHERE name = 'x'": "?candidate",
+    "COPY candidates FROM STDIN WHERE name = 'x'": "+?candidate",
     "SELECT salary % 2, '%s', 'a%%b' FROM employees": "employee salary",
     "CREATE TABLE other AS TABLE candidates": "candidate @",
     "CREATE TEMP TABLE other (a) ON COMMIT DROP AS SELECT name FROM candidates WITH NO DATA": (
@@ -228,7 +255,7 @@ POSTGRESQL = {
     "CREATE MATERIALIZED VIEW other AS SELECT email FROM candidates WITH DATA": (
         "candidate contact"
     ),
-    "CREATE TABLE other AS EXECUTE something": "?candidate; ?employee",
+    "CREATE TABLE other AS EXECUTE something": "+?candidate; +?employee",
     "DECLARE cur CURSOR FOR SELECT name FROM candidates": "candidate name",
     "DECLARE cur NO SCROLL CURSOR WITHOUT HOLD FOR SELECT * FROM jobs": "",
     # several at once
@@ -242,9 +269,16 @@ POSTGRESQL = {
     "EXPLAIN ANALYZE DELETE FROM employees": "-employee name salary",
     "EXPLAIN (FORMAT JSON) SELECT name FROM candidates": "",
     "PREPARE other AS SELECT name FROM candidates": "",
-    "EXECUTE other": "?candidate; ?employee",
-    "CALL something(1)": "?candidate; ?employee",
-    "DO $$ BEGIN DELETE FROM employees; END $$": "?employee",
+    "EXECUTE other": "+?candidate; +?employee",
+    "CALL something(1)": "+?candidate; +?employee",
+    "DO $$ BEGIN DELETE FROM employees; END $$": "+?candidate; +?employee",
+    "DO $$ BEGIN /* candidates */ EXECUTE 'DELETE FROM emplo'||'yees'; END $$": (
+        "+?candidate; +?employee"
+    ),
+    "SELECT name FROM candidates ORDER BY email USING >; DELETE FROM candidates": "+?candidate",
+    "SELECT name FROM candidates ORDER BY email USING >; EXECUTE other": (
+        "+?candidate; +?employee"
+    ),
     "LOCK TABLE candidates IN SHARE MODE": "",
     "SET LOCAL statement_timeout = 1000": "",
     "SHOW transaction_isolation": "",
@@ -262,7 +296,16 @@ POSTGRESQL = {
     "REFRESH MATERIALIZED VIEW other": "",
     "SELECT a.id FROM candidates a JOIN jobs USING (id) AS j": "?candidate",
     "SELECT name FROM candidates ORDER BY email USING >": "?candidate",
-    "UPDATE candidates SET name = 'x' WHERE CURRENT OF cur": "?candidate",
+    "UPDATE candidates SET name = 'x' WHERE CURRENT OF cur": "+?candidate",
+    # functions that read what a text says
+    "SELECT query_to_xml('select * from candi' || 'dates', true, false, '')": (
+        "?candidate; ?employee"
+    ),
+    """SELECT "table_to_xml"('candidates', true, false, '') FROM jobs""": "?candidate; ?employee",
+    "SELECT pg_catalog.table_to_xml('candidates', true, false, '')": "?candidate; ?employee",
+    "SELECT word FROM ts_stat('SELECT to_tsvector(name) FROM candidates')": (
+        "?candidate; ?employee"
+    ),
 }
 
 UNRUNNABLE = {

@@ -6,6 +6,13 @@ SQLITE = {
     "SELECT `name` FROM `candidates`": "candidate name",
     "SELECT * FROM 'candidates'": "candidate @",
     "SELECT c.'name' FROM candidates c": "candidate name",
+    "SELECT 'candidates'.'name', candidates.'email' FROM candidates": "candidate contact name",
+    "SELECT 'main'.'candidates'.'name' FROM 'main'.'candidates'": "candidate name",
+    "SELECT candidates.id FROM candidates JOIN employees USING ('name')": (
+        "candidate name; employee name"
+    ),
+    "SELECT 1, 2, 3 WHERE (1, 2, 3, 4, 5) IN 'candidates'": "candidate @",
+    "SELECT 1 WHERE (1, 2, 3, 4, 5) IN 'main'.'candidates'": "candidate @",
     'SELECT "nothing like it" FROM candidates': "",
     "SELECT name FROM main.candidates": "candidate name",
     "SELECT main.candidates.name FROM main.candidates": "candidate name",
@@ -109,22 +116,37 @@ SQLITE = {
     ),
     "WITH s (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM s WHERE i < 3) SELECT i FROM s": "",
     # changes
-    "REPLACE INTO candidates (id, name) VALUES (102, 'x')": "+candidate name",
-    "REPLACE INTO employees VALUES (101, 'a;b', 3, 101)": "+employee name salary",
+    "REPLACE INTO candidates (id, name) VALUES (102, 'x')": "+candidate name; -candidate @",
+    "/* a */ -- b\n REPLACE INTO jobs SELECT id, name FROM employees": "employee name",
+    "REPLACE INTO employees VALUES (101, 'a;b', 3, 101)": (
+        "+employee name salary; -employee name salary"
+    ),
     "replace into candidates (id, email) select 3, name from employees": (
-        "+candidate contact; employee name"
+        "+candidate contact; -candidate @; employee name"
     ),
     "WITH s AS (SELECT 'x' AS n) REPLACE INTO candidates (name) SELECT n FROM s": (
-        "+candidate name"
+        "+candidate name; -candidate @"
     ),
-    "INSERT OR REPLACE INTO candidates (id, name) VALUES (102, 'x')": "+candidate name",
+    "INSERT OR REPLACE INTO candidates (id, name) VALUES (102, 'x')": (
+        "+candidate name; -candidate @"
+    ),
     "INSERT OR IGNORE INTO candidates (id, name) VALUES (101, 'x')": "+candidate name",
     "INSERT OR ABORT INTO candidates (id, email) VALUES (1, 'x')": "+candidate contact",
     "INSERT INTO candidates DEFAULT VALUES": "+candidate @",
     "INSERT INTO main.candidates (id, name) VALUES (1, 'x')": "+candidate name",
     "INSERT INTO [candidates] ([id], [name]) VALUES (1, 'x')": "+candidate name",
     "UPDATE OR IGNORE candidates SET name = 'x' WHERE email = 'y'": "+candidate contact name",
-    "UPDATE OR REPLACE candidates SET email = 'y' WHERE id = 101": "+candidate contact",
+    "UPDATE OR REPLACE candidates SET email = 'y' WHERE id = 101": (
+        "+candidate contact; -candidate @"
+    ),
+    "WITH s AS (SELECT 101 AS i) UPDATE OR REPLACE main.candidates AS c SET email = 'y' "
+    "FROM s WHERE id = i": "+candidate contact; -candidate @",
+    "UPDATE candidates SET 'name' = 'x' WHERE id = 101": "+candidate name",
+    "UPDATE candidates SET ('name', 'email') = ('x', 'y') WHERE id = 101": (
+        "+candidate contact name"
+    ),
+    "INSERT INTO candidates ('id', 'name') VALUES (101, 'x') "
+    "ON CONFLICT DO UPDATE SET 'email' = 'y'": "+candidate contact name",
     "UPDATE candidates SET name = j.value FROM json_each('[1]') AS j": "+candidate name",
     "UPDATE candidates SET [name] = 'x' WHERE `email` = 'y'": "+candidate contact name",
     "DELETE FROM main.employees WHERE name = 'x'": "-employee name salary",
@@ -137,11 +159,15 @@ SQLITE = {
     "EXPLAIN QUERY PLAN SELECT name FROM candidates": "",
     "ANALYZE": "",
     "REINDEX candidates": "",
-    "VACUUM INTO 'elsewhere.db'": "?candidate; ?employee",
+    "VACUUM INTO 'elsewhere.db'": "+?candidate; +?employee",
     "CREATE TRIGGER other AFTER INSERT ON candidates BEGIN "
     "DELETE FROM employees; UPDATE candidates SET name = 'x'; END": "",
     "CREATE TEMP TRIGGER IF NOT EXISTS other BEFORE UPDATE OF name ON candidates BEGIN "
     "SELECT new.name FROM candidates; END": "",
+    'CREATE TABLE "trigger" AS SELECT name FROM candidates': "candidate name",
+    "CREATE TABLE trigger AS SELECT name FROM candidates": "candidate name",
+    'CREATE TABLE "as" AS SELECT name FROM candidates': "candidate name",
+    'CREATE INDEX "table" ON candidates (name)': "",
     "CREATE VIRTUAL TABLE other USING fts5(name)": "",
     "CREATE TEMP VIEW other AS SELECT * FROM candidates": "",
     "CREATE TABLE other (id INTEGER, name TEXT GENERATED ALWAYS AS (id || 'x') STORED) STRICT": "",

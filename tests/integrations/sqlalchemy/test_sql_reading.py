@@ -3,7 +3,7 @@
 import logging
 
 import pytest
-from sqlalchemy import Column, MetaData, String, Table
+from sqlalchemy import Column, Integer, MetaData, String, Table
 from sqlalchemy_kit import METADATA
 from sqlite_oracle import CATALOG
 
@@ -191,6 +191,64 @@ def test_a_failure_that_says_nothing_of_the_text_is_not_remembered(reader, monke
         patch.setattr("purposeguard.integrations.sql.reading.parts", lambda *_: 1 / 0)
         assert reader.read("SELECT name FROM candidates").cause
     assert touches(reader.read("SELECT name FROM candidates")) == NAME
+
+
+@pytest.mark.parametrize("unit", ["cycle", '"Cycle"'])
+def test_a_column_that_the_parser_takes_for_a_word_of_sql_is_read(unit):
+    """One that says what to cut a time to."""
+    metadata = MetaData()
+    Table("t", metadata, Column(unit.strip('"'), String, info=tag("candidate", "name")))
+    reader = Reader(Tables((metadata,)).catalog(), "postgresql")
+    assert touches(reader.read(f"SELECT date_trunc({unit}, now()) FROM t")) == NAME
+    hidden = f"SELECT (SELECT date_trunc({unit}, now()) FROM (SELECT 1 AS cycle) AS s) FROM t"
+    assert touches(reader.read(hidden)) == NAME
+
+
+@pytest.mark.parametrize("name", ["rowid", "ROWID", "oid", "_rowid_"])
+def test_the_key_of_a_table_is_read_by_its_names_in_sqlite(name):
+    """If it is tagged, and the only one."""
+    metadata = MetaData()
+    person = tag("candidate", "name")
+    Table("t", metadata, Column("number", Integer, primary_key=True, info=person))
+    Table(
+        "two",
+        metadata,
+        Column("a", Integer, primary_key=True, info=person),
+        Column("b", Integer, primary_key=True, info=person),
+    )
+    Table("named", metadata, Column("a", Integer, primary_key=True, info=person), Column(name))
+    reader = Reader(Tables((metadata,)).catalog(), "sqlite")
+    assert touches(reader.read(f"SELECT {name} FROM t")) == NAME
+    assert touches(reader.read(f"SELECT x.{name} FROM t AS x")) == NAME
+    assert (
+        touches(reader.read(f"SELECT (SELECT {name} FROM (SELECT {name} FROM t)) FROM t")) == NAME
+    )
+    assert touches(reader.read(f"UPDATE t SET {name} = 2")) == [("candidate", ("name",), "store")]
+    assert touches(reader.read(f"INSERT INTO t ({name}) VALUES (2)")) == [
+        ("candidate", ("name",), "store")
+    ]
+    assert touches(reader.read(f"SELECT {name} FROM two")) == []
+    assert touches(reader.read(f"SELECT {name} FROM named")) == []
+
+
+def test_only_a_query_by_itself_surely_changes_nothing(reader):
+    """What else can't be told may store, which an access that only uses doesn't cover."""
+
+    def operations(text):
+        return {each[2] for each in touches(reader.read(text))}
+
+    assert operations("SELECT name FROM candidates JOIN") == {None}
+    assert operations("SELECT name FROM candidates JOIN; DELETE FROM candidates") == {"store"}
+    assert operations("WITH s AS (DELETE FROM candidates) SELECT name FROM candidates JOIN") == {
+        "store"
+    }
+
+
+@pytest.mark.parametrize("start", ["/* a license */\n", "-- a license\n", " \n"])
+def test_long_comments_are_read_in_no_time(start):
+    """Not in a time that doubles with each."""
+    text = start * 5000 + "SELECT name FROM candidates"
+    assert touches(Reader(CATALOG, "sqlite").read(text)) == NAME
 
 
 def test_what_the_parser_warns_of_is_not_logged(caplog):

@@ -10,9 +10,10 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from sqlalchemy import text
-from sqlalchemy_kit import accesses, engine_of, installed, new_guard
+from sqlalchemy.exc import DatabaseError
+from sqlalchemy_kit import EVERYTHING, accesses, engine_of, installed, new_guard
 
-from purposeguard import AccessDeniedError, Guard
+from purposeguard import AccessDeniedError, Guard, UndecidedAccessError
 from purposeguard.testing import capture, under
 
 NAME = ("candidate", ("name",), "use")
@@ -210,6 +211,39 @@ def test_category_items_and_operation_have_to_be_covered(guard, run, name):
     ):
         run(statement)
     assert len(records) == (1 if covered else 2)
+
+
+HIDDEN = {
+    "a query, inside uses": ("SELECT FROM WHERE candidates ORDER", {}, True),
+    "a call, inside uses": ("CALL archive_candidates", {}, False),
+    "a call, inside stores": ("CALL archive_candidates", {"operation": "store"}, True),
+    "a call, inside erasures": ("CALL archive_candidates", {"operation": "erase"}, False),
+}
+
+
+@pytest.mark.parametrize("name", HIDDEN)
+def test_what_cant_be_told_is_covered_by_all_it_may_be(guard, run, name):
+    """By accesses to all categories, that may store unless it is a query."""
+    statement, names, covered = HIDDEN[name]
+    with (
+        under(guard, policy=EVERYTHING),
+        guard.purpose("payroll"),
+        guard.access("candidate", **names),
+        pytest.raises(DatabaseError if covered else UndecidedAccessError),
+        guard.access("employee", **names),
+    ):
+        run(statement)
+
+
+def test_a_call_is_covered_by_accesses_to_all_categories_alone(guard, run):
+    """Its text may spell the name of one, and its body touch another."""
+    with (
+        under(guard, policy=EVERYTHING),
+        guard.purpose("payroll"),
+        guard.access("candidate", operation="store"),
+        pytest.raises(UndecidedAccessError),
+    ):
+        run("CALL archive_candidates")
 
 
 def test_an_outer_access_covers_too(guard, run):

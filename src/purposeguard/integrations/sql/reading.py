@@ -21,7 +21,12 @@ from purposeguard.integrations.sql.catalog import (
 )
 from purposeguard.integrations.sql.changing import FullWalk
 from purposeguard.integrations.sql.shortening import shortened
-from purposeguard.integrations.sql.words import HiddenError, parts, without_percent
+from purposeguard.integrations.sql.words import (
+    BoundlessError,
+    HiddenError,
+    parts,
+    without_percent,
+)
 
 DIALECTS = {"sqlite": "sqlite", "postgresql": "postgres"}
 """SQLAlchemy's names of the dialects that are read, and SQLGlot's."""
@@ -115,17 +120,21 @@ class Reader:
         try:
             with _quieting:
                 self._walk(walk, text)
+        except BoundlessError as error:
+            return _hidden(text, self._catalog.categories, str(error))
         except HiddenError as error:
             return self._hidden(text, str(error))
         except SqlglotError:
             return self._hidden(text, "SQLGlot can't parse it")
         if walk.unknown and categories(walk.met):
-            return _hidden(categories(walk.met), "it names a column of what it doesn't name itself")
+            return _hidden(
+                text, categories(walk.met), "it names a column of what it doesn't name itself"
+            )
         return Reading(_touches(walk))
 
     def _walk(self, walk: FullWalk, text: str) -> None:
         name = "sqlite" if self._sqlite else "postgresql"
-        for tokens in parts(text, name, self._dialect.tokenize):
+        for tokens in list(parts(text, name, self._dialect.tokenize)):  # whether all can be told
             parser = self._dialect.parser(error_level=ErrorLevel.IMMEDIATE)
             for node in parser.parse(tokens, text):
                 if node is None:
@@ -146,7 +155,7 @@ class Reader:
             walk.reads.update(relation.columns[name] for name in lost & relation.columns.keys())
 
     def _hidden(self, text: str, cause: str) -> Reading:
-        return _hidden(self._maybe(text), cause)
+        return _hidden(text, self._maybe(text), cause)
 
     def _maybe(self, text: str) -> tuple[str, ...]:
         """The categories that a text may touch: of the tables that it names, or else all."""
@@ -158,8 +167,11 @@ class Reader:
         return categories(named) or self._catalog.categories
 
 
-def _hidden(maybe: Iterable[str], cause: str) -> Reading:
-    return Reading((Touch(category, None, None, ()) for category in maybe), cause)
+def _hidden(text: str, maybe: Iterable[str], cause: str) -> Reading:
+    """Return a reading of what can't be told. Only a query by itself surely changes nothing."""
+    is_query = text.lstrip()[:6].upper() == "SELECT" and ";" not in text
+    operation = None if is_query else "store"
+    return Reading((Touch(category, None, operation, ()) for category in maybe), cause)
 
 
 _NAMED = (exp.Identifier, exp.Var, exp.Anonymous)
