@@ -174,7 +174,7 @@ POSTGRESQL = {
     "SELECT relname FROM pg_catalog.pg_class WHERE relname = 'candidates'": "",
     "SELECT column_name FROM information_schema.columns": "",
     "SELECT name INTO TEMP other FROM candidates": "candidate name",
-    'SELECT U&"n\\0061me" FROM candidates': "?candidate; ?employee",
+    'SELECT U&"n\\0061me" FROM candidates': "+?candidate; +?employee",
     'SELECT "NAME" FROM (SELECT 1 AS "NAME") AS s': "",
     # with
     "WITH s AS MATERIALIZED (SELECT email FROM candidates) SELECT 1 FROM s": "candidate contact",
@@ -299,12 +299,12 @@ POSTGRESQL = {
     "UPDATE candidates SET name = 'x' WHERE CURRENT OF cur": "+?candidate",
     # functions that read what a text says
     "SELECT query_to_xml('select * from candi' || 'dates', true, false, '')": (
-        "?candidate; ?employee"
+        "+?candidate; +?employee"
     ),
-    """SELECT "table_to_xml"('candidates', true, false, '') FROM jobs""": "?candidate; ?employee",
-    "SELECT pg_catalog.table_to_xml('candidates', true, false, '')": "?candidate; ?employee",
+    """SELECT "table_to_xml"('candidates', true, false, '') FROM jobs""": "+?candidate; +?employee",
+    "SELECT pg_catalog.table_to_xml('candidates', true, false, '')": "+?candidate; +?employee",
     "SELECT word FROM ts_stat('SELECT to_tsvector(name) FROM candidates')": (
-        "?candidate; ?employee"
+        "+?candidate; +?employee"
     ),
 }
 

@@ -162,6 +162,8 @@ SQLITE = {
     "VACUUM INTO 'elsewhere.db'": "+?candidate; +?employee",
     "CREATE TRIGGER other AFTER INSERT ON candidates BEGIN "
     "DELETE FROM employees; UPDATE candidates SET name = 'x'; END": "",
+    "CREATE TEMP TRIGGER more AFTER INSERT ON candidates BEGIN "
+    "DELETE FROM employees; UPDATE candidates SET name = 'x'; END": "",
     "CREATE TEMP TRIGGER IF NOT EXISTS other BEFORE UPDATE OF name ON candidates BEGIN "
     "SELECT new.name FROM candidates; END": "",
     'CREATE TABLE "trigger" AS SELECT name FROM candidates': "candidate name",

@@ -26,6 +26,17 @@ def oracle(tmp_path_factory):
         yield oracle
 
 
+NAMES = ("name", "email", "salary", "title", "candidates")
+"""What sources and columns may be called besides: as columns and tables are."""
+
+
+@st.composite
+def spelled(draw, name):
+    """Yield a name as SQLite takes it for the same."""
+    form = draw(st.sampled_from(["{}", "{}", '"{}"', "`{}`", "[{}]"]))
+    return form.format(draw(st.sampled_from([name, name.upper(), name.title()])))
+
+
 @st.composite
 def queries(draw, depth=2, around=()):
     """Yield a query over aliased tables and inner queries, and the names of its columns.
@@ -34,27 +45,34 @@ def queries(draw, depth=2, around=()):
     """
     sources, froms = [], []
     for number in range(draw(st.integers(1, 2))):
-        alias = f"t{depth}{len(around)}{number}"
+        taken = {alias for alias, _ in (*sources, *around)}
+        alias = draw(st.sampled_from([f"t{depth}{len(around)}{number}", *sorted({*NAMES} - taken)]))
         if depth and draw(st.booleans()):
             text, names = draw(queries(depth=depth - 1))
-            froms.append(f"({text}) AS {alias}")
+            froms.append(f"({text}) AS {draw(spelled(alias))}")
         else:
             table = draw(st.sampled_from(sorted(COLUMNS)))
             names = COLUMNS[table]
-            froms.append(f"{table} AS {alias}")
+            froms.append(f"{draw(spelled(table))} AS {draw(spelled(alias))}")
         sources.append((alias, names))
     seen = [*sources, *around]
+    plain = draw(st.sampled_from(["one", "star", "all"]))
+    made = plain if len(sources) == 1 else "one"
+    fresh = [f"x{depth}{len(around)}{n}" for n in range(2)]
+    given = draw(st.lists(st.sampled_from([*fresh, *NAMES]), min_size=1, max_size=2, unique=True))
 
     def column(among=tuple(seen)):
         alias, names = draw(st.sampled_from(among))
         name = draw(st.sampled_from(names))
-        known = sum(name in each for _, each in sources)
-        bare = known == 1 if (alias, names) in sources else not known and len(among) == len(seen)
-        bare = bare and sum(name in each for _, each in seen) == 1
-        return name if bare and draw(st.booleans()) else f"{alias}.{name}"
+        if (alias, names) in sources:
+            bare = sum(name in each for _, each in sources) == 1
+        else:
+            bare = sum(name in each for _, each in seen) == 1 and name not in given
+        text = draw(spelled(name))
+        return text if bare and draw(st.booleans()) else f"{draw(spelled(alias))}.{text}"
 
     def term(left):
-        kind = draw(st.sampled_from("ccclfswne"))
+        kind = draw(st.sampled_from("ccclfssswne"))
         if kind == "l":
             return "'name'"
         if kind == "f":
@@ -70,15 +88,15 @@ def queries(draw, depth=2, around=()):
             return f"{column()} || {column()}"
         return column()
 
-    plain = st.sampled_from(["one", "star", "all"])
-    made = draw(plain)
-    if made == "star" and len(sources) == 1:
-        listed, names = f"{sources[0][0]}.*", sources[0][1]
-    elif made == "all" and len(sources) == 1:
+    if made == "star":
+        listed, names = f"{draw(spelled(sources[0][0]))}.*", sources[0][1]
+    elif made == "all":
         listed, names = "*", sources[0][1]
     else:
-        names = tuple(f"x{depth}{len(around)}{n}" for n in range(draw(st.integers(1, 2))))
-        listed = ", ".join(f"{term(depth)} AS {name}" for name in names)
+        names = tuple(given)
+        terms = [f"{term(depth)} AS {draw(spelled(name))}" for name in names]
+        terms += draw(st.lists(st.sampled_from(["'email'", "'salary'", "'id'"]), max_size=2))
+        listed = ", ".join(draw(st.permutations(terms)))
     text = f"SELECT {listed} FROM {' CROSS JOIN '.join(froms)}"
     if draw(st.booleans()):
         text += f" WHERE {column()} = {column()}"

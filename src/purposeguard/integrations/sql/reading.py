@@ -121,15 +121,14 @@ class Reader:
             with _quieting:
                 self._walk(walk, text)
         except BoundlessError as error:
-            return _hidden(text, self._catalog.categories, str(error))
+            return _hidden(self._catalog.categories, str(error), "store")
         except HiddenError as error:
             return self._hidden(text, str(error))
         except SqlglotError:
             return self._hidden(text, "SQLGlot can't parse it")
         if walk.unknown and categories(walk.met):
-            return _hidden(
-                text, categories(walk.met), "it names a column of what it doesn't name itself"
-            )
+            cause = "it names a column of what it doesn't name itself"
+            return _hidden(categories(walk.met), cause, _operation(text))
         return Reading(_touches(walk))
 
     def _walk(self, walk: FullWalk, text: str) -> None:
@@ -155,7 +154,7 @@ class Reader:
             walk.reads.update(relation.columns[name] for name in lost & relation.columns.keys())
 
     def _hidden(self, text: str, cause: str) -> Reading:
-        return _hidden(text, self._maybe(text), cause)
+        return _hidden(self._maybe(text), cause, _operation(text))
 
     def _maybe(self, text: str) -> tuple[str, ...]:
         """The categories that a text may touch: of the tables that it names, or else all."""
@@ -167,11 +166,13 @@ class Reader:
         return categories(named) or self._catalog.categories
 
 
-def _hidden(text: str, maybe: Iterable[str], cause: str) -> Reading:
-    """Return a reading of what can't be told. Only a query by itself surely changes nothing."""
-    is_query = text.lstrip()[:6].upper() == "SELECT" and ";" not in text
-    operation = None if is_query else "store"
+def _hidden(maybe: Iterable[str], cause: str, operation: str | None) -> Reading:
     return Reading((Touch(category, None, operation, ()) for category in maybe), cause)
+
+
+def _operation(text: str) -> str | None:
+    """Return what may be done by a text that can't be told: only a query alone changes nothing."""
+    return None if text.lstrip()[:6].upper() == "SELECT" and ";" not in text else "store"
 
 
 _NAMED = (exp.Identifier, exp.Var, exp.Anonymous)

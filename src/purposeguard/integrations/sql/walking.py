@@ -242,7 +242,7 @@ class Walk:
         if isinstance(node, exp.Subquery) and not isinstance(node.this, exp.Table):
             inner = node.unnest()
             if isinstance(inner, exp.Select) and not inner.args.get("order"):
-                inner.set("order", node.args.get("order"))  # of PostgreSQL's it is the same
+                inner.set("order", node.args.get("order"))  # to PostgreSQL it is the inner one's
             frame = self._with(node, frame)
             columns = self._query(node.this, frame)
             self._outermost(node, frame, ("this", "with_", "alias"))
@@ -292,10 +292,26 @@ class Walk:
                 self._any(each, frame)
         done = ("with_", "from_", "joins", "laterals", "expressions", "order", "locks", "into")
         self._parts(node, frame, (*done, "hint"))
-        named = [self._name(each).exact for each in node.expressions if self._says_its_name(each)]
-        return Columns(
-            frozenset([*given, *named]), len(aliases) + len(named) < len(node.expressions)
-        )
+        return self._selected(node, frame)
+
+    def _selected(self, node: exp.Select, frame: Frame) -> Columns:
+        """Return what is known of the columns that a query makes."""
+        names: set[str] = set()
+        more = False
+        for each in node.expressions:
+            if isinstance(each, exp.Alias):
+                names.add(self._name(each.args["alias"]).exact)
+            elif each.is_star and isinstance(each, exp.Column | exp.Star):
+                sources = [source for _, source in frame.sources]
+                if isinstance(each, exp.Column):
+                    sources = frame.called(self._name(each.args["table"]))
+                names.update(*(source.columns.names for source in sources))
+                more = more or not sources or any(source.columns.more for source in sources)
+            elif self._says_its_name(each):
+                names.add(self._name(each).exact)
+            else:
+                more = True
+        return Columns(frozenset(names), more)
 
     def _says_its_name(self, node: exp.Expr) -> bool:
         """Whether what a query selects is a column, and surely called as it is written here.

@@ -138,8 +138,8 @@ def _words(tokens: Tokens, count: int, place: int = 0) -> list[str]:
 
 
 def _is_trigger(tokens: Tokens) -> bool:
-    words = _words(tokens, 3)
-    return words[:1] == ["CREATE"] and "TRIGGER" in (words[1:2] or words[2:3])
+    words = [word for word in _words(tokens, 3) if word not in ("TEMP", "TEMPORARY")]
+    return words[:2] == ["CREATE", "TRIGGER"]
 
 
 def _touching(tokens: Tokens, tokenize: Tokenize) -> Tokens:
