@@ -204,6 +204,25 @@ def test_a_column_that_the_parser_takes_for_a_word_of_sql_is_read(unit):
     assert touches(reader.read(hidden)) == NAME
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "SELECT date_trunc('month', now()), date_part('month', now()) FROM t",
+        "SELECT EXTRACT(month FROM now()), extract('month' from now()) FROM t",
+        "SELECT interval '1 month', interval '1' month, now() - interval '1 month' FROM t",
+    ],
+)
+def test_a_part_of_a_time_is_no_column(text):
+    """Where it can be nothing else."""
+    metadata = MetaData()
+    Table("t", metadata, Column("month", String, info=tag("candidate", "name")))
+    reader = Reader(Tables((metadata,)).catalog(), "postgresql")
+    assert touches(reader.read(text)) == []
+    assert touches(reader.read(text.replace("now()", "month::timestamp"))) == (
+        NAME if "now" in text else []
+    )
+
+
 @pytest.mark.parametrize("name", ["rowid", "ROWID", "oid", "_rowid_"])
 def test_the_key_of_a_table_is_read_by_its_names_in_sqlite(name):
     """If it is tagged, and the only one."""

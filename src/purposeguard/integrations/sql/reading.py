@@ -138,14 +138,14 @@ class Reader:
             for node in parser.parse(tokens, text):
                 if node is None:
                     continue
+                walk.written = _written(tokens)
                 walk.statement(node)
-                self._look_for_lost(walk, tokens, node)
+                self._look_for_lost(walk, node)
 
-    def _look_for_lost(self, walk: FullWalk, tokens: Iterable[Token], node: exp.Expr) -> None:
+    def _look_for_lost(self, walk: FullWalk, node: exp.Expr) -> None:
         """Count as read what is named in the text, and what the parser has made no name of."""
         named = {folded(each.name) for each in node.find_all(*_NAMED)}
-        written = {folded(each.text) for each in tokens if each.token_type not in _NO_NAMES}
-        lost = written - named
+        lost = walk.written - named
         for name in lost & self._catalog.tagged.keys():
             for relation in self._catalog.tagged[name]:
                 walk.met.add(relation)
@@ -164,6 +164,11 @@ class Reader:
             if name in text:
                 named += relations
         return categories(named) or self._catalog.categories
+
+
+def _written(tokens: Iterable[Token]) -> set[str]:
+    """Return the folded words and names in a statement, without what stands in texts."""
+    return {folded(each.text) for each in tokens if each.token_type not in _NO_NAMES}
 
 
 def _hidden(maybe: Iterable[str], cause: str, operation: str | None) -> Reading:

@@ -88,6 +88,7 @@ class Walk:
             exp.DataType: self._nothing,
             exp.Identifier: self._identifier,
             exp.In: self._in,
+            exp.Interval: self._interval,
             exp.Select: self._query_in,
             exp.SetOperation: self._query_in,
             exp.Star: self._star,
@@ -100,6 +101,8 @@ class Walk:
             self._walks[exp.Parameter] = self._nothing
         self.met: set[Relation] = set()
         """The relations that are named where tables are."""
+        self.written: set[str] = set()
+        """The folded words and names that are written in the statement."""
         self.unknown = False
         """Whether a column is named of something that isn't there."""
 
@@ -185,13 +188,18 @@ class Walk:
 
     def _var(self, node: exp.Var, frame: Frame) -> None:
         """A word of SQL to SQLGlot, and maybe a column: it hides none."""
-        self._read(frame.column(Name(folded(node.name), "")))
+        name = folded(node.name)
+        if name in self.written:  # else it comes from a text: `date_trunc('month', …)`
+            self._read(frame.column(Name(name, "")))
 
     def _star(self, _: exp.Star, frame: Frame) -> None:
         self._read(frame.all())
 
     def _count(self, node: exp.Count, frame: Frame) -> None:
         self._parts(node, frame, ("this",) if isinstance(node.this, exp.Star) else ())
+
+    def _interval(self, node: exp.Interval, frame: Frame) -> None:
+        self._parts(node, frame, ("unit",))
 
     def _in(self, node: exp.In, frame: Frame) -> None:
         field = node.args.get("field")

@@ -283,6 +283,8 @@ def _in_postgresql(tokens: Tokens) -> Tokens:
         elif words[:2] == ["COPY", "BINARY"]:
             kept.append(token)
             skip = 1
+        elif words[1:2] == ["FROM"] and [_word(each) for each in kept[-2:]] == ["EXTRACT", "("]:
+            kept.append(Token(TokenType.STRING, token.text))  # `year`, which is no column
         elif token.token_type is TokenType.PARAMETER and words[0] == "@":
             kept.append(Token(TokenType.DASH, "-"))
         elif token.token_type is TokenType.TABLE and is_query:
