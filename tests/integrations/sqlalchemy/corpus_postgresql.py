@@ -59,6 +59,10 @@ POSTGRESQL = {
     "(SELECT id FROM candidates) ORDER BY name": "candidate name",
     "((SELECT id AS name FROM candidates)) ORDER BY name": "",
     "SELECT * FROM ((SELECT id FROM candidates) ORDER BY email) AS s": "candidate contact",
+    "SELECT ARRAY((SELECT id FROM candidates) ORDER BY name)": "candidate name",
+    "SELECT 1 WHERE EXISTS ((SELECT id FROM candidates) ORDER BY name)": "candidate name",
+    "SELECT 1 > ALL (((SELECT id FROM candidates)) ORDER BY name)": "candidate name",
+    "SELECT array_agg((SELECT max(id) FROM jobs) ORDER BY name) FROM candidates": "candidate name",
     # whole rows
     "SELECT c FROM candidates c": "candidate @",
     "SELECT candidates FROM candidates": "candidate @",

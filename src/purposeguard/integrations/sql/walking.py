@@ -89,6 +89,7 @@ class Walk:
             exp.Identifier: self._identifier,
             exp.In: self._in,
             exp.Interval: self._interval,
+            exp.Order: self._order,
             exp.Select: self._query_in,
             exp.SetOperation: self._query_in,
             exp.Star: self._star,
@@ -200,6 +201,12 @@ class Walk:
 
     def _interval(self, node: exp.Interval, frame: Frame) -> None:
         self._parts(node, frame, ("unit",))
+
+    def _order(self, node: exp.Order, frame: Frame) -> None:
+        self._parts(node, frame)
+        if isinstance(node.this, exp.Subquery):  # `ARRAY((SELECT …) ORDER BY …)`
+            node.this.set("order", exp.Order(expressions=node.expressions))
+            self._query(node.this, frame)
 
     def _in(self, node: exp.In, frame: Frame) -> None:
         field = node.args.get("field")
