@@ -270,6 +270,16 @@ def test_long_comments_are_read_in_no_time(start):
     assert touches(Reader(CATALOG, "sqlite").read(text)) == NAME
 
 
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize(
+    "text", ["%(", "[", "/*", "'", '"', "`", "$", "$a", "(", "IN (", "VALUES ("]
+)
+def test_what_never_ends_is_given_up_in_no_time(reader, text):
+    """Not in a time that grows with the square of its length."""
+    reading = reader.read("SELECT name FROM candidates " + text * 100_000, percent=True)
+    assert [each.category for each in reading.touches] == ["candidate"]
+
+
 def test_what_the_parser_warns_of_is_not_logged(caplog):
     """Its warnings quote the text."""
     reader = Reader(CATALOG, "postgresql")

@@ -17,7 +17,7 @@ _LEXEME = r"""
 """
 _LEXEMES = {
     sqlite: re.compile(
-        _LEXEME.replace("BRACKETS", r"|`[^`]*`|\[[^]]*\]" if sqlite else ""),
+        _LEXEME.replace("BRACKETS", r"|`[^`]*`|\[[^]]*(?:\]|\Z)" if sqlite else ""),
         re.VERBOSE | re.DOTALL,
     )
     for sqlite in (True, False)

@@ -80,7 +80,7 @@ _FILLED = frozenset({"TABLE", "VIEW"})
 """What `CREATE … AS` fills from a query; a plain view is not filled."""
 
 _ESCAPED = re.compile(r"\bU&\"", re.IGNORECASE)
-_PERCENT = re.compile(r"%%|%\([^)]*\)[sbt]|%[sbt]")
+_PERCENT = re.compile(r"%%|%\([^()]*\)[sbt]|%[sbt]")
 
 
 class HiddenError(Exception):
