@@ -1,6 +1,7 @@
 """Reading texts: what is kept of them, and what no parser can take."""
 
 import logging
+import signal
 
 import pytest
 from sqlalchemy import Column, Integer, MetaData, String, Table
@@ -185,8 +186,26 @@ def test_long_chains_are_read(reader, text):
     assert touches(reader.read(text)) == NAME
 
 
+def test_what_a_signal_handler_raises_is_the_programs(reader, monkeypatch):
+    """A time limit that strikes while a text is read is not lost, and not remembered."""
+
+    def over(*_):
+        raise TimeoutError
+
+    before = signal.signal(signal.SIGALRM, over)
+    try:
+        with monkeypatch.context() as patch:
+            striking = lambda *_: signal.raise_signal(signal.SIGALRM)  # noqa: E731
+            patch.setattr("purposeguard.integrations.sql.reading.parts", striking)
+            with pytest.raises(TimeoutError):
+                reader.read("SELECT name FROM candidates")
+    finally:
+        signal.signal(signal.SIGALRM, before)
+    assert touches(reader.read("SELECT name FROM candidates")) == NAME
+
+
 def test_a_failure_that_says_nothing_of_the_text_is_not_remembered(reader, monkeypatch):
-    """A signal's handler may raise anywhere."""
+    """It may be read another time."""
     with monkeypatch.context() as patch:
         patch.setattr("purposeguard.integrations.sql.reading.parts", lambda *_: 1 / 0)
         assert reader.read("SELECT name FROM candidates").cause

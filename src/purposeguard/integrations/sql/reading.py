@@ -27,6 +27,7 @@ from purposeguard.integrations.sql.words import (
     parts,
     without_percent,
 )
+from purposeguard.interrupts import let_through
 
 DIALECTS = {"sqlite": "sqlite", "postgresql": "postgres"}
 """SQLAlchemy's names of the dialects that are read, and SQLGlot's."""
@@ -91,7 +92,8 @@ class Reader:
             return self._as_written(text, percent, translated)
         except RecursionError:
             cause = "reading it goes deeper than Python's recursion limit"
-        except Exception:  # noqa: BLE001 - a parser may fail in any way on somebody else's text
+        except Exception as error:  # noqa: BLE001 - a parser may fail in any way on a text
+            let_through(error)
             cause = "SQLGlot can't parse it"
         return self._hidden(text, cause)  # not remembered: it may be read another time
 
