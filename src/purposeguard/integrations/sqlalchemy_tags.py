@@ -100,9 +100,9 @@ def _refuse_on_table(table: Table) -> None:
 def _refuse_misspelt(column: TableColumn[object]) -> None:
     for key, items in _tagged(column.info).items():
         if key == _BARE or not (items is None or type(items) is tuple):
+            place = _place(column)
             raise UnknownNameError(
-                f"the `info` of column `{_place(column)}` is no tag: "
-                'write `info=tag("candidate", "name")`',
+                f'the `info` of column `{place}` is no tag: write `info=tag("candidate", "name")`',
                 _BARE,
             )
 

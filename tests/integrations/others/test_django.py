@@ -117,19 +117,44 @@ async def later_view(request):
     return HttpResponse(reason())
 
 
+@guard.purpose("support")
+def guarded_view(request):
+    """Answer."""
+    return HttpResponse(reason())
+
+
+@guard.purpose("support")
+async def guarded_later_view(request):
+    """Answer."""
+    await asyncio.sleep(0)
+    return HttpResponse(reason())
+
+
+@guard.purpose("support")
+def guarded_lines():
+    """Yield a reason, twice."""
+    yield from lines()
+
+
+@guard.purpose("support")
+async def guarded_later_lines():
+    """Yield a reason, twice."""
+    async for line in later_lines():
+        yield line
+
+
 def stream(body):
     """Return a view that streams."""
     return lambda request: StreamingHttpResponse(body())
 
 
-DECLARED = guard.purpose("support")
 urlpatterns = [
     path("plain", view),
     path("plain-async", later_view),
-    path("view", DECLARED(view)),
-    path("view-async", DECLARED(later_view)),
-    path("stream", stream(DECLARED(lines))),
-    path("stream-async", stream(DECLARED(later_lines))),
+    path("view", guarded_view),
+    path("view-async", guarded_later_view),
+    path("stream", stream(guarded_lines)),
+    path("stream-async", stream(guarded_later_lines)),
     path("declared/view", declares("support")(other_view)),
     path("declared/stream", declares("support")(stream(lines))),
     path("declared/stream-async", declares("support")(stream(later_lines))),
