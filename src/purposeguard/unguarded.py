@@ -1,6 +1,7 @@
 """Finding raw functions that stand behind guarded ones."""
 
 import functools
+import gc
 import sys
 from collections import deque
 from collections.abc import ItemsView, Iterable, Iterator, KeysView, Mapping, ValuesView
@@ -26,10 +27,61 @@ class Unguarded:
 _RAW = "the raw function behind a guarded one: put the guard below what registered it"
 _CACHED = "a cache around a guarded function answers every later purpose: cache inside the guard"
 _OVERRIDE = "overrides a guarded method without a guard: guard the override"
+_PARTIALS = (functools.partial, functools.partialmethod)
 _COLLECTIONS = (list, tuple, set, frozenset, deque, KeysView, ValuesView, ItemsView)
 """What is looked into. Other collections may do work when they are read."""
 _ATOMS = frozenset({str, bytes, int, float, bool, type(None)})
 """What most of what is looked through is, and what leads nowhere."""
+
+
+_ROLES: tuple[tuple[str, Any], ...] = (
+    ("module", ModuleType),
+    ("type", type),
+    ("parts", (staticmethod, classmethod, property)),
+    ("partial", functools.partial),
+    ("mapping", Mapping),
+    ("collection", _COLLECTIONS),
+    ("function", FunctionType),
+    ("object", object),
+)
+"""How each kind of object is looked into: the first that fits."""
+_CALLED = (
+    FunctionType,
+    MethodType,
+    staticmethod,
+    classmethod,
+    *_PARTIALS,
+    functools.cached_property,
+)
+"""What a function may stand in, besides the caches that wrap one."""
+
+
+class _Kind:
+    """What has to be known of a type to look into its objects: found out once for each."""
+
+    __slots__ = ("called", "role", "slots")
+
+    def __init__(self, kind: type) -> None:
+        self.role = next(role for role, kinds in _ROLES if issubclass(kind, kinds))
+        self.called = issubclass(kind, _CALLED) or hasattr(kind, "cache_info")
+        self.slots = [
+            (f".{name}", member)
+            for each in kind.__mro__
+            for name, member in vars(each).items()
+            if type(member) is MemberDescriptorType and not name.startswith("__")
+        ]
+
+
+class _Kinds(dict[type, _Kind]):
+    """The kinds that were met."""
+
+    def __missing__(self, kind: type) -> _Kind:
+        found = self[kind] = _Kind(kind)
+        return found
+
+
+Place = tuple[Any, str]
+"""The place around a place, or None, and the label of this one in it."""
 
 
 def _is(value: object, kinds: Any) -> bool:
@@ -48,12 +100,26 @@ def find_unguarded(
 
     `modules` are where guarded functions are looked for, in themselves and their classes.
     """
+    # Looking makes many small objects and no garbage: collecting would take half of the time.
+    collects = gc.isenabled()
+    gc.disable()
+    try:
+        return _found(places, guarded_at, modules)
+    finally:
+        if collects:
+            gc.enable()
+
+
+def _found(
+    places: tuple[object, ...], guarded_at: Sites, modules: Iterable[ModuleType] | None
+) -> list[Unguarded]:
+    kinds = _Kinds()
     if modules is None:
         modules = [module for module in list(sys.modules.values()) if _is(module, ModuleType)]
-        everywhere = list(_walk(modules))
+        everywhere = list(_walk(modules, kinds))
     else:
-        everywhere = list(_walk(modules, deep=1))
-    looked = list(_walk(places)) if places else everywhere
+        everywhere = list(_walk(modules, kinds, deep=1))
+    looked = list(_walk(places, kinds)) if places else everywhere
     raws = {
         function
         for _, value in (*everywhere, *looked)
@@ -61,13 +127,14 @@ def find_unguarded(
         for function in _raws(value)
     }
     found = {
-        Unguarded(place, why): None
+        Unguarded(_written(place), why): None
         for place, value in looked
+        if kinds[type(value)].called
         for why in _faults(value, raws, guarded_at)
     }
-    for _, value in looked:
-        if _is(value, type):
-            found.update((each, None) for each in _overrides(value))
+    classes = {id(value): value for _, value in looked if kinds[type(value)].role == "type"}
+    for each in classes.values():
+        found.update(dict.fromkeys(_overrides(each)))
     return list(found)
 
 
@@ -123,7 +190,7 @@ def _is_ours(function: FunctionType) -> bool:
 def _functions_in(value: Any) -> Iterator[FunctionType]:
     """The function that a callable is, and those that it is made of."""
     while True:
-        if _is(value, functools.partial | functools.partialmethod):
+        if _is(value, _PARTIALS):
             value = value.func
         elif type(value) in (MethodType, staticmethod, classmethod):
             value = value.__func__
@@ -161,39 +228,54 @@ def _parts(value: Any) -> Iterator[Any]:
         yield value
 
 
-def _walk(places: Iterable[object], deep: int = 5) -> Iterator[tuple[str, Any]]:
-    """Yield what stands in modules, classes and registries, each with its name.
+def _walk(places: Iterable[object], kinds: _Kinds, deep: int = 5) -> Iterator[tuple[Place, Any]]:
+    """Yield what stands in modules, classes and registries, each with its place.
 
     What is more than `deep` steps away is not looked into.
     """
     seen: set[int] = set()
     # Breadth first: what is met at several depths is looked into from the least one.
-    queue: deque[tuple[str, Any, int]] = deque((_name(place), place, 0) for place in places)
+    queue: deque[tuple[Place, Any, int]] = deque(
+        ((None, _name(place)), place, 0) for place in places
+    )
     while queue:
-        name, value, depth = queue.popleft()
-        if type(value) in _ATOMS:
-            continue
-        yield name, value
+        place, value, depth = queue.popleft()
+        yield place, value
         if id(value) in seen or depth > deep:
             continue
         seen.add(id(value))
-        queue.extend((f"{name}{label}", inner, depth + 1) for label, inner in _inside(value, depth))
+        for label, inner in _inside(value, depth, kinds[type(value)]):
+            if type(inner) not in _ATOMS:
+                queue.append(((place, label), inner, depth + 1))
 
 
-def _inside(value: Any, depth: int) -> Iterator[tuple[str, Any]]:
-    if (_is(value, ModuleType) and depth == 0) or (_is(value, type) and depth <= 2):
-        yield from ((f".{name}", inner) for name, inner in list(vars(value).items()))
-    elif _is(value, staticmethod | classmethod | property):
-        yield from (("", part) for part in _parts(value))
-    elif _is(value, functools.partial):
+def _written(place: Place | None) -> str:
+    """Return a place as one finds it: the names on the way, one after the other."""
+    labels = []
+    while place is not None:
+        place, label = place
+        labels.append(label)
+    return "".join(reversed(labels))
+
+
+def _inside(value: Any, depth: int, kind: _Kind) -> Iterator[tuple[str, Any]]:
+    role = kind.role
+    if (role == "module" and depth == 0) or (role == "type" and depth <= 2):
+        for name, inner in list(vars(value).items()):
+            yield f".{name}", inner
+    elif role == "parts":
+        for part in _parts(value):
+            yield "", part
+    elif role == "partial":
         yield "", value.func
-    elif _is(value, Mapping):
+    elif role == "mapping":
         yield from _entries(value)
-    elif _is(value, _COLLECTIONS):
-        yield from ((f"[{place}]", inner) for place, inner in enumerate(list(value)))
-    elif not _is(value, FunctionType) or depth <= 2:
+    elif role == "collection":
+        for place, inner in enumerate(list(value)):
+            yield f"[{place}]", inner
+    elif role != "function" or depth <= 2:
         yield from _attributes(value)
-        yield from () if _is(value, FunctionType) else _slots(value)
+        yield from () if role == "function" else _slots(value, kind)
 
 
 def _attributes(value: Any) -> Iterator[tuple[str, Any]]:
@@ -205,14 +287,12 @@ def _attributes(value: Any) -> Iterator[tuple[str, Any]]:
     yield from ((f".{name}", inner) for name, inner in held if name != "__wrapped__")
 
 
-def _slots(value: Any) -> Iterator[tuple[str, Any]]:
-    for kind in type(value).__mro__:
-        for name, member in vars(kind).items():
-            if type(member) is MemberDescriptorType and not name.startswith("__"):
-                try:
-                    yield f".{name}", member.__get__(value)
-                except AttributeError:
-                    continue
+def _slots(value: Any, kind: _Kind) -> Iterator[tuple[str, Any]]:
+    for label, member in kind.slots:
+        try:
+            yield label, member.__get__(value)
+        except AttributeError:
+            continue
 
 
 def _entries(value: Mapping[Any, Any]) -> Iterator[tuple[str, Any]]:
