@@ -5,6 +5,7 @@ import contextvars
 import inspect
 import re
 import threading
+import time
 from contextlib import asynccontextmanager
 
 import pytest
@@ -190,15 +191,18 @@ def test_what_narrows_before_a_nearer_declaration_is_never_lost():
     assert service.get("/").text in ("purpose_closed", "not_granted")
 
 
-def test_a_token_narrows_to_the_end_of_a_request():
+def test_a_token_narrows_to_the_end_of_a_request(monkeypatch):
     """Whoever else declares the same, later and without trust; it is read once."""
     service = Service()
-    issuer = TokenIssuer("hr", b"a key of the tests, no secret key", seconds=1)
+    issuer = TokenIssuer("hr", b"a key of the tests, no secret key", seconds=60)
     trusted = TrustedIssuers("here", {"hr": b"a key of the tests, no secret key"}, leeway=0)
     trusting = FastAPIPurposes(service.guard, trusted=trusted)
 
+    now, ahead = time.time, []
+    monkeypatch.setattr(time, "time", lambda: now() + sum(ahead))
+
     async def wait():
-        await asyncio.sleep(1.2)
+        ahead.append(120)  # seconds: the token has expired when the others declare
 
     around = [Depends(trusting("support")), Depends(wait)]
     router = APIRouter(dependencies=around)

@@ -330,3 +330,97 @@ def test_only_the_tables_that_are_tagged_cost_anything():
     """A text that names none of them has nothing to judge."""
     assert {each.name for each in METADATA.tables.values()} > {"jobs"}
     assert Reader(CATALOG, "sqlite").read("SELECT * FROM jobs, elsewhere").touches == ()
+
+
+UNSEEN = {
+    "sqlite": [
+        # a query in brackets after IN is no list of values
+        (
+            "SELECT 1 FROM jobs WHERE (101, 'x', 2) IN (SELECT 1, name, 2 FROM (SELECT 1 AS name) s "
+            "UNION SELECT 101, name, 2 FROM candidates)"
+        ),
+        (
+            "SELECT id FROM jobs WHERE (101, 1, 2) IN (SELECT 101, candidates, 2 FROM "
+            "(SELECT 1 AS candidates) x, candidates, jobs j WHERE name LIKE 'M%')"
+        ),
+        # a table of a name, but without the column, is looked past
+        "SELECT (SELECT c.name FROM jobs c LIMIT 1) FROM candidates c",
+        "WITH c AS (SELECT 1 AS id) SELECT (SELECT c.name FROM c) FROM candidates c",
+        # a table that is read like a function
+        "SELECT name FROM candidates('x')",
+        "SELECT c.name FROM candidates('x') c",
+        # what SQLGlot takes for a blank, or for brackets of its own
+        "SELECT (SELECT name FROM (SELECT 1 AS\xa0name) s) FROM candidates",
+        "SELECT $a('), name, $b(') FROM candidates",
+        "SELECT id AS name FROM candidates ORDER BY +name",
+        "SELECT id AS name FROM candidates ORDER BY id, + + name",
+    ],
+    "postgresql": [
+        (
+            "SELECT 1 FROM jobs WHERE (101, 'x', 2) IN (SELECT 1, name, 2 FROM "
+            "(SELECT ''::text AS name) s UNION SELECT 101, name, 2 FROM candidates)"
+        ),
+        # what stands further right in FROM can't be seen yet
+        (
+            "SELECT (SELECT x FROM json_array_elements_text(to_json(ARRAY[name])) x, "
+            "(SELECT 1 AS name) s) FROM candidates"
+        ),
+        "SELECT (SELECT x FROM LATERAL (SELECT name AS x) y, (SELECT 1 AS name) s) FROM candidates",
+        (
+            "SELECT (SELECT count(*) FROM jobs j JOIN jobs k ON name = 'x', (SELECT 1 AS name) s) "
+            "FROM candidates"
+        ),
+        (
+            "SELECT (SELECT count(*) FROM jobs j JOIN jobs k ON c.name = 'x', (SELECT 1 AS name) c) "
+            "FROM candidates c"
+        ),
+        (
+            "UPDATE jobs SET title = (SELECT x FROM LATERAL (SELECT name AS x) y, (SELECT 1 AS name) s "
+            "LIMIT 1) FROM candidates WHERE candidates.job_id = jobs.id RETURNING title"
+        ),
+        "SELECT (SELECT name FROM (SELECT 1 AS\xa0name) s) FROM candidates",
+        "SELECT id FROM candidates WHERE 13 IN (1, 1--\r+length(name)\n)",
+        "SELECT * FROM crosstab2('select 1, 2, na'||'me from candi'||'dates')",
+        "SELECT id AS name FROM candidates ORDER BY +name",
+    ],
+}
+
+
+@pytest.mark.parametrize(
+    ("dialect", "text"), [(each, text) for each in UNSEEN for text in UNSEEN[each]]
+)
+def test_a_column_that_is_read_in_an_unusual_way_is_seen(dialect, text):
+    """By name, or as a text of which nothing can be told."""
+    reading = Reader(CATALOG, dialect).read(text)
+    read = {item for each in reading.touches for item in each.items or ["name"]}
+    assert "name" in read
+
+
+def test_a_column_called_like_a_word_of_sql_is_no_such_word():
+    """`OVERRIDING … VALUE` is three words only with SYSTEM or USER between."""
+    metadata = MetaData()
+    Table("notes", metadata, Column("value", String, info=tag("candidate", "name")))
+    reader = Reader(Tables((metadata,)).catalog(), "postgresql")
+    assert touches(reader.read("SELECT id overriding, value FROM notes")) == NAME
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        (
+            "SELECT id, query_to_xml('select salary from emplo'||'yees', true, true, '') "
+            "FROM ONLY (candidates)"
+        ),
+        'SELECT id, U&"n\\0061me" FROM ONLY (candidates)',
+    ],
+)
+def test_a_text_that_can_not_be_parsed_may_touch_what_it_does_not_spell(text):
+    """Where it runs a text, or writes a name in escapes."""
+    reading = Reader(CATALOG, "postgresql").read(text)
+    assert {each.category for each in reading.touches} == {*CATALOG.categories}
+
+
+def test_strange_blanks_in_values_are_nothing_strange(reader):
+    """Such as the blank of Japanese, between names or in a comment."""
+    text = "SELECT id /* \u3000 */ FROM candidates WHERE email = 'Mika\u3000Example' -- \u3000"
+    assert [each.items for each in reader.read(text).touches] == [("contact",)]

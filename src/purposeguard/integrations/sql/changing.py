@@ -84,8 +84,7 @@ class FullWalk(Walk):
         relations, own = self._target(node.this, frame)
         late: list[Callable[[], None]] = []
         self._source(node.args["using"], own, late)
-        for walk in late:
-            walk()
+        self._run(late, own)
         for when in node.args["whens"].expressions:
             then = when.args.get("then")
             if isinstance(then, exp.Insert):
@@ -106,8 +105,7 @@ class FullWalk(Walk):
         for part in (node.args.get("from_"), *(node.args.get("using") or ())):
             if isinstance(part, exp.Expr):
                 self._source(part, own, late)
-        for walk in late:
-            walk()
+        self._run(late, own)
 
     def _set(
         self, assignments: Iterable[exp.Expr], relations: tuple[Relation, ...], own: Frame

@@ -76,13 +76,15 @@ class Source:
 class Frame:
     """What can be named in one query, and, outside of it, in those around it."""
 
-    __slots__ = ("made", "outer", "sources")
+    __slots__ = ("hides", "made", "outer", "sources")
 
     def __init__(self, outer: "Frame | None" = None) -> None:
         self.outer = outer
         self.sources: list[tuple[Name, Source]] = []
         self.made: dict[str, Source] = {}
         """What `WITH` has named, by its exact names."""
+        self.hides = True
+        """Whether all of it can be seen, so that it hides what lies further out."""
 
     def add(self, name: Name, source: Source) -> None:
         """Put one more thing into `FROM`."""
@@ -101,15 +103,20 @@ class Frame:
                 return frame.made[name.exact]
         return None
 
-    def called(self, name: Name, *, qualified: bool = False) -> list[Source]:
+    def called(
+        self, name: Name, *, column: Name | None = None, qualified: bool = False
+    ) -> list[Source]:
         """Return the sources of this name, of the innermost query that has any.
 
-        A schema before the name may skip queries: then it is those of all.
+        Where a column is given, it is the innermost one in which it surely is a column of theirs. A
+        schema before the name may skip queries: then it is those of all.
         """
         found: list[Source] = []
         for frame in self._outwards():
-            found += [source for each, source in frame.sources if each.exact == name.exact]
-            if found and not qualified:
+            here = [source for each, source in frame.sources if each.exact == name.exact]
+            found += here
+            sure = column is None or any(source.has(column) for source in here)
+            if here and sure and frame.hides and not qualified:
                 break
         return found
 
@@ -125,7 +132,7 @@ class Frame:
                 yield from source.column(name)
                 if each.exact == name.exact:
                     rows.append(source)
-            if any(source.has(name) for _, source in frame.sources):
+            if frame.hides and any(source.has(name) for _, source in frame.sources):
                 return
         for source in rows:
             yield from source.all()

@@ -21,6 +21,7 @@ from purposeguard.integrations.sql.catalog import (
 )
 from purposeguard.integrations.sql.changing import FullWalk
 from purposeguard.integrations.sql.shortening import shortened
+from purposeguard.integrations.sql.walking import OF_TEXTS
 from purposeguard.integrations.sql.words import (
     BoundlessError,
     HiddenError,
@@ -161,6 +162,8 @@ class Reader:
     def _maybe(self, text: str) -> tuple[str, ...]:
         """The categories that a text may touch: of the tables that it names, or else all."""
         text = text.lower()
+        if 'u&"' in text or any(name in text for name in OF_TEXTS):
+            return self._catalog.categories
         named: list[Relation] = []
         for name, relations in self._catalog.tagged.items():
             if name in text:

@@ -26,6 +26,9 @@ _LEXEMES = {
 _LISTS = {"IN": "(", "ARRAY": "["}
 """The words before a bracket in which each item is a value like the others."""
 
+_OF_QUERIES = frozenset(["EXCEPT", "FROM", "INTERSECT", "SELECT", "TABLE", "UNION", "WITH"])
+"""The words that say that a bracket holds a query, and no list."""
+
 
 class _Level:
     """What is inside one pair of brackets."""
@@ -78,6 +81,8 @@ class _Text:
             self._end_item(level)
         elif self._word == "VALUES":
             level.rows, level.seen, level.start = True, set(), len(self.kept)
+        elif self._word in _OF_QUERIES:
+            level.seen = None
 
     def _end_item(self, level: _Level) -> None:
         if level.seen is None:
@@ -101,7 +106,7 @@ def shortened(text: str, *, sqlite: bool) -> str:
         lexeme, kind = found[0], found.lastgroup
         form = lexeme
         if kind == "skipped":
-            if "/*" in lexeme[1:] or "\r" in lexeme[2:-1].strip():
+            if "/*" in lexeme[1:] or (lexeme[0] == "-" and "\r" in lexeme.rstrip("\r")):
                 return text
             form = ""
         elif kind == "strange":

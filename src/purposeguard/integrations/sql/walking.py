@@ -43,11 +43,13 @@ _OF_ROWS = frozenset(
 )
 """Functions that PostgreSQL applies to a row that has no such column: `c.to_json`."""
 
-_OF_TEXTS = frozenset(
+OF_TEXTS = frozenset(
     [
         "connectby",
         "crosstab",
-        "crosstabn",
+        "crosstab2",
+        "crosstab3",
+        "crosstab4",
         "database_to_xml",
         "database_to_xml_and_xmlschema",
         "dblink",
@@ -144,9 +146,14 @@ class Walk:
             self._read(frame.column(self._name(node)))
             return
         table = self._name(node.args["table"])
-        sources = frame.called(table, qualified=bool(node.args.get("db")))
-        self.unknown = self.unknown or not sources
         name = self._name(node)
+        sources = frame.called(
+            table,
+            # SQLite looks further out where a table of this name has no such column.
+            column=name if self._sqlite and not star else None,
+            qualified=bool(node.args.get("db")),
+        )
+        self.unknown = self.unknown or not sources
         for source in sources:
             applied = not self._sqlite and name.folded in _OF_ROWS and not source.has(name)
             self._read(source.all() if star or applied else source.column(name))
@@ -183,7 +190,7 @@ class Walk:
         self._read(frame.column(self._name(node)))
 
     def _function(self, node: exp.Anonymous, frame: Frame) -> None:
-        if not self._sqlite and folded(node.name) in _OF_TEXTS:
+        if not self._sqlite and folded(node.name) in OF_TEXTS:
             raise BoundlessError(f"`{folded(node.name)}` reads what a text says")
         self._parts(node, frame)
 
@@ -222,8 +229,7 @@ class Walk:
         own = Frame(frame)
         late: list[Callable[[], None]] = []
         self._source(node, own, late)
-        for walk in late:
-            walk()
+        self._run(late, own)
         self._read(own.all())
 
     def _nothing(self, node: exp.Expr, frame: Frame) -> None:
@@ -351,9 +357,18 @@ class Walk:
         for part in (*parts, *(node.args.get("laterals") or ())):
             if part is not None:
                 self._source(part, frame, late)
+        self._run(late, frame)
+        return frame
+
+    def _run(self, late: Iterable[Callable[[], None]], frame: Frame) -> None:
+        """Walk through what was left for later.
+
+        In PostgreSQL it sees only what stands to the left of it, or in its own join.
+        """
+        frame.hides = self._sqlite
         for walk in late:
             walk()
-        return frame
+        frame.hides = True
 
     def _source(self, node: exp.Expr, frame: Frame, late: list[Callable[[], None]]) -> None:
         """Add something in `FROM` to a frame, and leave for later what may name its neighbours."""
@@ -374,8 +389,18 @@ class Walk:
             self._bracketed(node, frame, late)
         else:  # a function, a lateral query, a list of values
             late.append(lambda: self._parts(node, frame, ("alias", "joins")))
-            frame.add(self._name(node.args.get("alias")), Source(columns=self._renamed(node)))
+            renamed = self._renamed(node)
+            frame.add(self._name(node.args.get("alias")), Source(self._tabled(node), renamed))
             self._joins(node, frame, late)
+
+    def _tabled(self, node: exp.Expr) -> tuple[Relation, ...]:
+        """Return the table that SQLite reads by a function of its name: `FROM notes('word')`."""
+        called = node.this if isinstance(node, exp.Table) else node
+        if not (self._sqlite and isinstance(called, exp.Anonymous)):
+            return ()
+        relations = self._catalog.named(called.name)
+        self.met.update(relations)
+        return relations
 
     def _joins(self, node: exp.Expr, frame: Frame, late: list[Callable[[], None]]) -> None:
         for each in node.args.get("joins") or ():

@@ -83,6 +83,19 @@ _ESCAPED = re.compile(r"\bU&\"", re.IGNORECASE)
 _PERCENT = re.compile(r"%%|%\([^()]*\)[sbt]|%[sbt]")
 
 
+_SPACE = re.compile(r"[^\S \t\n\r\f\v]")
+"""What SQLGlot takes for a blank, and databases for a letter."""
+_PARAMETER = re.compile(r"(?<![\w$@:#])[$@:#][\w$:]*+\(")
+"""To SQLite the bracket and all up to its end belong to the parameter's name."""
+_QUOTES = r"""'[^']*'|"[^"]*"|--[^\n]*|/\*.*?\*/"""
+_QUOTED = {
+    sqlite: re.compile(_QUOTES + (r"|`[^`]*`|\[[^]]*\]" if sqlite else ""), re.DOTALL)
+    for sqlite in (True, False)
+}
+
+_BEFORE_SIGNS = (TokenType.ORDER_BY, TokenType.COMMA, TokenType.L_PAREN, TokenType.DASH)
+
+
 class HiddenError(Exception):
     """What a statement touches can't be told from its text. The cause says why."""
 
@@ -104,7 +117,12 @@ def parts(text: str, dialect: str, tokenize: Tokenize) -> Iterator[Tokens]:
     sqlite = dialect == "sqlite"
     if not sqlite and _ESCAPED.search(text):
         raise BoundlessError("a name in it is written with `U&`")
-    tokens = tokenize(text)
+    outside = _outside_quotes(text, sqlite=sqlite)
+    if _SPACE.search(outside):
+        raise BoundlessError("it has a blank that isn't one to the database")
+    if sqlite and _PARAMETER.search(outside):
+        raise BoundlessError("it has a parameter with a bracket in its name")
+    tokens = [*_with_signs(tokenize(text))]
     if sqlite and _is_trigger(tokens):
         return  # the statements in its body run later, and can't be followed by others
     for statement in _statements(tokens):
@@ -114,6 +132,24 @@ def parts(text: str, dialect: str, tokenize: Tokenize) -> Iterator[Tokens]:
             yield from map(_in_sqlite, _replaced(found))
         elif found:
             yield _in_postgresql(found)
+
+
+def _outside_quotes(text: str, *, sqlite: bool) -> str:
+    """Return what of a text stands in no quotes; all of it where quotes may be escaped."""
+    return text if "\\" in text else _QUOTED[sqlite].sub("", text)
+
+
+def _with_signs(tokens: Tokens) -> Iterator[Token]:
+    """Yield tokens with a plus before a value as a minus: SQLGlot drops it.
+
+    `ORDER BY +name` is by a column, and not by what is selected under that name.
+    """
+    before: TokenType | None = None
+    for token in tokens:
+        sign = token.token_type is TokenType.PLUS and before in _BEFORE_SIGNS
+        kept = Token(TokenType.DASH, "-") if sign else token
+        before = kept.token_type
+        yield kept
 
 
 def _statements(tokens: Tokens) -> Iterator[Tokens]:
@@ -278,7 +314,7 @@ def _in_postgresql(tokens: Tokens) -> Tokens:
         words = _words(tokens, 3, place)
         if skip:
             skip -= 1
-        elif words[0] == "OVERRIDING" and words[2:] == ["VALUE"]:
+        elif words in (["OVERRIDING", "SYSTEM", "VALUE"], ["OVERRIDING", "USER", "VALUE"]):
             skip = 2
         elif words[:2] == ["COPY", "BINARY"]:
             kept.append(token)
