@@ -255,7 +255,8 @@ class _Asked:
             without, outcome=Outcome.GAP, reason=Reason.EVIDENCE_UNAVAILABLE
         )
         self._today = evidence_now().today
-        self._asked = (without, self._today)  # all that is asked is in that decision
+        ground = exact(access.grounds[-1]) if access.grounds else None
+        self._asked = (without, ground, self._today)  # a ground may not be in the decision
 
     def of(self, people: list[tuple[Pair, Known | None]]) -> Decision:
         """Return the decision for all these people together: the worst one."""

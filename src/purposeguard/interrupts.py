@@ -1,7 +1,8 @@
 """Exceptions that a signal handler raises, wherever the program happens to be.
 
 They are the program's own, as KeyboardInterrupt is: Celery's soft time limit for one. Taken for a
-fault of the code that they come up in, they would be lost.
+fault of the code that they come up in, they would be lost. A handler that takes itself out before
+it raises can't be told from any other function.
 """
 
 import functools

@@ -87,6 +87,14 @@ class RootScope:
             lease.end()
         return True
 
+    def refuse(self) -> None:
+        """Have every access inside denied, whatever is declared there: the chain is dead."""
+        dead = Lease(None)
+        dead.end()
+        self._leases, self._issuer = (dead,), None
+        for chain in self._entered:
+            chain.become(self._leases, None)
+
     def end(self) -> None:
         """Kill the chain, wherever a copy of it is still held. May be called many times."""
         self._lease.end()

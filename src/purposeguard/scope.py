@@ -358,7 +358,7 @@ class Chain:
     def begun(
         self, lease: Lease, leases: tuple[Lease, ...], issuer: str | None, *, inherits: bool
     ) -> "Chain":
-        """Return a root chain of these leases, each of which declares a purpose.
+        """Return a root chain of these leases, each of which may declare a purpose.
 
         `lease` stands for the scope that holds them all. With `inherits` it is about the people
         that this chain is about.
@@ -372,7 +372,8 @@ class Chain:
         """Declare what a root scope has learnt late, wherever its chain is held."""
         signature = _ROOT.marked(True, False, issuer)
         for each in leases:
-            signature = signature.declare(each.purpose or "", each.known)
+            if each.purpose is not None:
+                signature = signature.declare(each.purpose, each.known)
         # In this order: whoever looks meanwhile finds leases that nothing is declared for.
         self.leases = leases
         self.signature = signature

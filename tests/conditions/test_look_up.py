@@ -713,6 +713,29 @@ def test_the_pure_question_remembers_as_accesses_do(guard, store):
     assert len(store.calls) == 2
 
 
+def test_nothing_is_remembered_into_the_next_day(store, monkeypatch):
+    """However long a store says: retention and supervision are counted in days."""
+    store.cache_seconds = 86_400.0
+    monkeypatch.setattr(time, "time", lambda: 86_400 * 20_000 - 0.2)
+    looked = LookUp(store)
+    pair = (HASH("subject:event_participant", 7), None)
+    looked.find([pair])
+    assert looked.remembered(pair) is not None
+    elsewhere = time.monotonic() + 0.3
+    monkeypatch.setattr(time, "monotonic", lambda: elsewhere)
+    assert looked.remembered(pair) is None
+
+
+def test_what_is_remembered_does_not_hang_on_what_was_asked_before(guard, store):
+    """A ground that the policy lacks is refused, though the same was asked without it."""
+    store.cache_seconds = 60.0
+    asked = Access("event_participant", purposes=(PURPOSE,), recipient="co_host", items=("name",))
+    stated = replace(asked, subject=7, grounds=("typo",))
+    fresh = str(guard_with(People(cache_seconds=60.0)).decide(stated).reason)
+    assert guard.decide(replace(asked, subject=7)).reason == "consent_missing"
+    assert guard.decide(stated).reason == fresh
+
+
 def test_mandates_contracts_and_collection(guard, store):
     """H2(ii)a: under that customer's mandate only."""
     entrusted = {

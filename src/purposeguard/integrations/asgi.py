@@ -86,9 +86,8 @@ class ASGIPurpose:
             return
         span = scope.setdefault(SERVER_SPAN, server_span())
         root = self.guard.open_root()
-        if self.purpose is not None:
-            claim, missing = claim_in(scope, self.guard, self._trusted)
-            go_on(root, self.purpose, claim, missing=missing, span=span)
+        claim, missing = claim_in(scope, self.guard, self._trusted)
+        go_on(root, self.purpose, claim, missing=missing, span=span)
         answer = _Answer(scope, send)
         around = scope.get(ROOTS, {})
         scope[ROOTS] = {**around, self.guard: root}
@@ -146,8 +145,8 @@ class _Answer:
     """What is sent, and whether anything was.
 
     An app that is mounted or wrapped answers an error that it has no handler for with 500, and
-    raises it again. Such an answer is held back until it is known whether a denial was the error:
-    one that says its length, with the first part of its body. One that is streamed is sent at once.
+    raises it again. Such an answer to a denial is held back, if it says its length, with the first
+    part of its body. One that is streamed is sent at once.
     """
 
     def __init__(self, scope: Scope, send: Send) -> None:
@@ -168,7 +167,8 @@ class _Answer:
     def _holds(self, message: Message) -> bool:
         if message["type"] == "http.response.start":
             named = (name.lower() for name, _ in message.get("headers", ()))
-            return bool(message["status"] == 500 and b"content-length" in named)
+            denied = denial_in(sys.exception()) is not None  # what is being handled
+            return denied and message["status"] == 500 and b"content-length" in named
         # Middleware may send the whole body as one part, and then an empty one.
         last = len(self._held) == 2 and not message.get("body")
         return message["type"] == "http.response.body" and (len(self._held) == 1 or last)

@@ -1,7 +1,7 @@
 """FastAPI: a dependency that opens a root scope, and keeps it to the response's last byte."""
 
 import inspect
-from collections.abc import AsyncGenerator, Callable, Iterator
+from collections.abc import AsyncGenerator, Iterator
 from typing import Any
 
 try:
@@ -13,7 +13,6 @@ except ImportError:
     ) from None
 
 from fastapi.responses import JSONResponse
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import HTTPConnection
 
 from purposeguard.exceptions import AccessDeniedError, ScopeError, UnknownNameError
@@ -28,7 +27,7 @@ from purposeguard.integrations.coverage import (
 )
 from purposeguard.integrations.fastapi_routes import Way, ways_into
 from purposeguard.integrations.inbound import Trusted, go_on
-from purposeguard.integrations.problems import MEDIA_TYPE, denial_in, problem
+from purposeguard.integrations.problems import MEDIA_TYPE, problem
 from purposeguard.policy.names import shown
 
 EXTENSION = "purposeguard"
@@ -79,10 +78,11 @@ class FastAPIPurposes:
         in_app = _InApp(self, app)
         listed = getattr(app.state, EXTENSION, [])
         setattr(app.state, EXTENSION, [*listed, in_app])
-        app.add_middleware(ASGIPurpose, guard=self.guard, at_start=in_app.check)
+        app.add_middleware(
+            ASGIPurpose, guard=self.guard, trusted=self._trusted, at_start=in_app.check
+        )
         handlers: dict[Any, Any] = app.exception_handlers
         handlers.setdefault(AccessDeniedError, _denied)
-        handlers.setdefault(ExceptionGroup, in_app.denied_in_group)
         document = app.openapi
 
         def openapi() -> dict[str, Any]:
@@ -232,20 +232,8 @@ class _InApp:
                 yield (
                     f"the endpoint `{way.name}` has a purpose declared inside its dependency "
                     f"`{qualified(outer.call)}`: declare it in the route, and open "
-                    "`guard.purpose(…)` in the dependency"
+                    "`guard.purpose(…)` in the dependency, which has to be `async`"
                 )
-
-    async def denied_in_group(self, connection: HTTPConnection, group: ExceptionGroup[Any]) -> Any:
-        """Answer a group of denials as its first one: no handler for denials is asked for it."""
-        denial = denial_in(group)
-        if denial is None:
-            raise group
-        handlers: dict[Any, Any] = self._app.exception_handlers
-        found = (handlers[kind] for kind in type(denial).__mro__ if kind in handlers)
-        handler: Callable[..., Any] = next(found, _denied)
-        if inspect.iscoroutinefunction(handler):
-            return await handler(connection, denial)
-        return await run_in_threadpool(handler, connection, denial)
 
 
 def adapters(app: FastAPI) -> list[_InApp]:

@@ -52,7 +52,7 @@ def _ways(
             own = getattr(endpoint, "__module__", None) == applications.__name__
             yield Way(f"{_methods(route)} {path}", route, endpoint, purpose, own, mounted)
         elif not isinstance(inner, Starlette | Router):
-            own = isinstance(inner, StaticFiles)
+            own = type(getattr(route, "app", None)) is StaticFiles
             yield Way(f"MOUNT {path}", route, inner or route, purpose, own, mounted)
         elif inner not in inside:
             yield from _ways(inner, guard, path, purpose, (*inside, inner))

@@ -223,7 +223,7 @@ class _InApp:
         function = qualified(getattr(view, "view_class", view))
         own = rule.endpoint.rpartition(".")[2] == "static" and function.startswith("flask.")
         said: dict[tuple[str | None, str | None], list[str]] = {}
-        for method in _methods(rule):
+        for method in _methods(rule, getattr(view, "view_class", None)):
             said.setdefault(self._said(rule.endpoint, method), []).append(method)
         return [
             Declared(f"{','.join(methods)} {rule.rule}", function, purpose, by, own=own)
@@ -276,10 +276,10 @@ def _parts(view: Any, method: str) -> tuple[Any, Any, Any]:
     return getattr(kind, "dispatch_request", None), view, kind
 
 
-def _methods(rule: Any) -> list[str]:
-    """Return the methods that a rule's view answers, without those that Flask adds."""
+def _methods(rule: Any, kind: Any = None) -> list[str]:
+    """Return the methods that a rule's view, of a class if any, answers: none that Flask adds."""
     methods = set(rule.methods or {"ANY"})
-    if "GET" in methods:
+    if "GET" in methods and not hasattr(kind, "head"):
         methods.discard("HEAD")
     if getattr(rule, "provide_automatic_options", False):
         methods.discard("OPTIONS")

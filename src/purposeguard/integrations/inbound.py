@@ -48,16 +48,15 @@ def begin(
     is the framework's server span, by default the current one: it is marked with the purpose.
     """
     root = guard.open_root()
-    if purpose is not None:
-        claim = trusted.read(token) if trusted is not None and token is not None else None
-        missing = claim is None and trusted is not None and trusted.required
-        go_on(root, purpose, claim, missing=missing, span=span)
+    claim = trusted.read(token) if trusted is not None and token is not None else None
+    missing = claim is None and trusted is not None and trusted.required
+    go_on(root, purpose, claim, missing=missing, span=span)
     return root
 
 
 def go_on(
     root: RootScope,
-    purpose: str,
+    purpose: str | None,
     claim: Claim | None = None,
     *,
     missing: bool = False,
@@ -65,11 +64,14 @@ def go_on(
 ) -> bool:
     """Declare what a request turns out to be for, within the root scope that it has.
 
-    `missing` says that a claim is required and there is none: then nothing is declared. Return
-    whether anything else was declared before.
+    Without a purpose it is for nothing: a claim alone permits nothing. `missing` says that a claim
+    is required and there is none: then nothing is permitted inside, whatever is declared there.
+    Return whether anything else was declared before.
     """
     if missing:
-        return root.become((), None)
+        root.refuse()
+    if missing or purpose is None:
+        return False
     _mark(get_current_span() if span is None else span, purpose)
     claimed, issuer = ((), None) if claim is None else (claim.purposes, claim.issuer)
     return root.become((*claimed, purpose), issuer)

@@ -14,7 +14,7 @@ _KINDS = {
 _NOT_RECORDED = ("not-recorded", "The use could not be recorded")
 
 
-def denial_in(error: BaseException) -> AccessDeniedError | None:
+def denial_in(error: BaseException | None) -> AccessDeniedError | None:
     """Return the denial that an error is, or the first of a group that holds nothing else."""
     if isinstance(error, BaseExceptionGroup):
         leaves = [denial_in(each) for each in error.exceptions]

@@ -36,6 +36,7 @@ from purposeguard.integrations.token_keys import (
     signing_key,
     verifying_keys,
 )
+from purposeguard.interrupts import let_through
 from purposeguard.policy.names import exact, is_key
 
 __all__ = ["HEADER", "Claim", "TokenIssuer", "TrustedIssuers"]
@@ -118,11 +119,11 @@ class TrustedIssuers:
 
     `audience` is this service's name, as issuers address it. `issuers` has the keys of each trusted
     issuer by its name: public Ed25519 or P-256 keys as a JWK Set, JWK or PEM, or a shared secret,
-    or a list of them while keys change. Where a token is `required`, a request without one that is
-    believed has no purpose, whatever its route declares; else it has its route's alone. A token may
-    live for `max_seconds`; clocks may differ by `leeway` seconds. `on_refused` is called with the
-    reason, a `Refusal`, for each that is not believed; the first of each reason is told by an event
-    as well.
+    or a list of them while keys change. Where a token is `required`, every access in a request
+    without one that is believed is a gap, whatever is declared; else its route's own purpose
+    counts. A token may live for `max_seconds`; clocks may differ by `leeway` seconds. `on_refused`
+    is called with the reason, a `Refusal`, for each that is not believed; the first of each reason
+    is told by an event as well.
 
     Raises UnknownNameError for what can't be a name, a key or a time.
     """
@@ -177,10 +178,11 @@ class TrustedIssuers:
         return self._refused
 
     def read(self, token: object) -> Claim | None:
-        """Return what a token says, or None where it is not to be believed. Never raises.
+        """Return what a token says, or None where it is not to be believed.
 
-        `token` is the value of the header as it came, or None where none came. Where a message has
-        several of them, join them with commas: they are not believed.
+        It raises nothing but what a signal handler does. `token` is the value of the header as it
+        came, or None where none came. Where a message has several of them, join them with commas:
+        they are not believed.
         """
         if token is None:
             return None
@@ -188,7 +190,8 @@ class TrustedIssuers:
             return self._read(token)
         except RefusedError as error:
             reason = error.reason
-        except Exception:  # noqa: BLE001 - whatever a stranger sends, the request goes on
+        except Exception as error:  # noqa: BLE001 - whatever a stranger sends, the request goes on
+            let_through(error)
             reason = Refusal.CHECK_FAILED
         self._tell(reason)
         return None
@@ -242,7 +245,8 @@ class TrustedIssuers:
         if self._on_refused is not None:
             try:
                 self._on_refused(reason)
-            except Exception:  # noqa: BLE001 - whoever counts must not stop the request
+            except Exception as error:  # noqa: BLE001 - whoever counts must not stop the request
+                let_through(error)
                 self._refused.add("on_refused")
 
 

@@ -16,6 +16,7 @@ from purposeguard.subjects.threads import Threads
 
 _REMEMBERED = 10_000
 """How many pairs of people are remembered at most."""
+_DAY = 86_400
 _AT_ONCE = 8
 """Look-ups under way at most; further ones wait, within their time."""
 
@@ -108,7 +109,9 @@ class LookUp:
         start: float,
         changes: int,
     ) -> Mapping[Pair, Known]:
-        until = start + self.store.cache_seconds
+        # What a day decides is not remembered into the next one.
+        left = _DAY - time.time() % _DAY
+        until = start + min(self.store.cache_seconds, left)
         made = {pair: Known(_of(found, pair[0]), _of(found, pair[1]), until) for pair in pairs}
         if self.store.cache_seconds > 0:
             with self._lock:

@@ -233,11 +233,23 @@ def test_a_token_may_be_required():
     async def endpoint():
         return service.reason()
 
+    @service.app.get("/both", dependencies=[Depends(trusting("support"))])
+    @service.guard.purpose("support")
+    def both():
+        return service.reason()
+
+    @service.app.get("/own")
+    @service.guard.purpose("support")
+    def own():
+        return service.reason()
+
+    trusting.install(service.app)
     with service.guard.purpose("support"):
         token = TokenIssuer("hr", key).token_for(service.guard, "here")
-    found = [service.get("/", headers=each).text for each in ({}, {HEADER: "junk"})]
-    assert found == ["purpose_undeclared"] * 2
-    assert service.get("/", headers={HEADER: token}).text == "granted"
+    for path, gap in (("/", "purpose_undeclared"), ("/both", "purpose_closed"), ("/own", None)):
+        for headers in ({}, {HEADER: "junk"}):
+            assert service.get(path, headers=headers).text == (gap or "purpose_closed"), path
+        assert service.get(path, headers={HEADER: token}).text == "granted"
 
 
 def test_an_app_without_the_adapter_is_told():
@@ -557,28 +569,16 @@ def test_a_denial_in_a_dependency_or_in_middleware(service):
     assert answer.headers["content-type"] == "application/problem+json"
 
 
-async def mine_async(connection, error):
-    """Answer a denial as an app of its own mind does."""
-    return PlainTextResponse("mine", 451)
+@pytest.mark.parametrize("own", [False, True])
+def test_denials_in_a_group(own, service):
+    """As a task group raises them: answered as the first of them is.
 
-
-def mine_sync(connection, error):
-    """Answer a denial as an app of its own mind does, in a thread."""
-    return PlainTextResponse("mine", 451)
-
-
-@pytest.mark.parametrize(
-    ("handler", "status"),
-    [(None, 403), (mine_async, 451), (mine_sync, 451)],
-    ids=["none", "async", "sync"],
-)
-def test_denials_in_a_group(handler, status, service):
-    """As a task group raises them: answered as one is, by the app's own handler where it has one.
-
-    A group with another error in it is the app's.
+    A group with another error in it is the app's, as all are where it has a handler for groups.
     """
-    if handler is not None:
-        service.app.add_exception_handler(OutOfPurposeError, handler)
+    if own:
+        service.app.exception_handler(ExceptionGroup)(
+            lambda connection, error: PlainTextResponse("mine", 451)
+        )
 
     async def fails():
         raise ValueError("broken")
@@ -596,7 +596,10 @@ def test_denials_in_a_group(handler, status, service):
     async def both():
         await together(service.customer_async, fails)
 
-    assert service.get("/denied").status_code == status
+    if own:
+        assert service.get("/both").status_code == service.get("/denied").status_code == 451
+        return
+    assert service.get("/denied").status_code == 403
     with pytest.raises(ExceptionGroup):
         service.get("/both")
 
@@ -1237,3 +1240,17 @@ def test_requests_at_once_never_share_a_purpose(plain):
         for thread in threads:
             thread.join()
     assert wrong == []
+
+
+def test_files_that_an_app_makes_itself_are_listed(plain, tmp_path):
+    """Starlette's own static files need no purpose; what is derived from them may."""
+
+    class Photos(StaticFiles):
+        pass
+
+    plain.app.mount("/static", StaticFiles(directory=tmp_path))
+    plain.app.mount("/photos", Photos(directory=tmp_path))
+    (adapter,) = adapters(plain.app)
+    found = [each.name for each in adapter.declared() if not each.own]
+    assert "MOUNT /photos" in found
+    assert "MOUNT /static" not in found

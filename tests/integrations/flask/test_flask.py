@@ -823,9 +823,15 @@ def test_a_token_may_be_required():
     def view():
         return data.reason()
 
+    @app.get("/own")
+    @data.guard.purpose("support")
+    def own():
+        return data.reason()
+
     with data.guard.purpose("support"):
         token = TokenIssuer("hr", key).token_for(data.guard, "here")
     client = app.test_client()
-    found = [client.get("/", headers=each).text for each in ({}, {HEADER: "junk"})]
-    assert found == ["purpose_undeclared"] * 2
-    assert client.get("/", headers={HEADER: token}).text == "granted"
+    for path, gap in (("/", "purpose_undeclared"), ("/own", "purpose_closed")):
+        found = [client.get(path, headers=each).text for each in ({}, {HEADER: "junk"})]
+        assert found == [gap] * 2
+        assert client.get(path, headers={HEADER: token}).text == "granted"

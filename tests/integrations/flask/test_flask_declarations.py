@@ -3,10 +3,11 @@
 import functools
 
 import pytest
-from flask import Blueprint
+from flask import Blueprint, Flask
 from flask.views import MethodView, View
 
 from integrations.flask.flask_kit import Service
+from integrations.web_kit import Data
 from purposeguard import ScopeError
 from purposeguard.integrations.coverage import Declared
 from purposeguard.integrations.flask import FlaskPurposes, adapters
@@ -189,3 +190,21 @@ def test_what_would_be_ignored_is_refused(wrong, message, plain):
     with pytest.raises(ScopeError, match=message) as caught:
         wrong(plain)
     assert "\n" not in str(caught.value)
+
+
+def test_a_heads_own_method_is_listed():
+    """Flask adds HEAD to GET, but this one is a way in of its own."""
+    app, data = Flask(__name__), Data()
+    purposes = FlaskPurposes(data.guard, app)
+
+    class Views(MethodView):
+        @purposes("support")
+        def get(self):
+            return data.reason()
+
+        def head(self):
+            return data.reason()
+
+    app.add_url_rule("/", view_func=Views.as_view("views"))
+    found = [(each.name, each.purpose) for each in adapters(app)[0].declared() if not each.own]
+    assert found == [("GET /", "support"), ("HEAD /", None)]

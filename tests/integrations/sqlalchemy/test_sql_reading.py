@@ -336,8 +336,8 @@ UNSEEN = {
     "sqlite": [
         # a query in brackets after IN is no list of values
         (
-            "SELECT 1 FROM jobs WHERE (101, 'x', 2) IN (SELECT 1, name, 2 FROM (SELECT 1 AS name) s "
-            "UNION SELECT 101, name, 2 FROM candidates)"
+            "SELECT 1 FROM jobs WHERE (101, 'x', 2) IN (SELECT 1, name, 2 FROM "
+            "(SELECT 1 AS name) s UNION SELECT 101, name, 2 FROM candidates)"
         ),
         (
             "SELECT id FROM jobs WHERE (101, 1, 2) IN (SELECT 101, candidates, 2 FROM "
@@ -371,12 +371,13 @@ UNSEEN = {
             "FROM candidates"
         ),
         (
-            "SELECT (SELECT count(*) FROM jobs j JOIN jobs k ON c.name = 'x', (SELECT 1 AS name) c) "
-            "FROM candidates c"
+            "SELECT (SELECT count(*) FROM jobs j JOIN jobs k ON c.name = 'x', "
+            "(SELECT 1 AS name) c) FROM candidates c"
         ),
         (
-            "UPDATE jobs SET title = (SELECT x FROM LATERAL (SELECT name AS x) y, (SELECT 1 AS name) s "
-            "LIMIT 1) FROM candidates WHERE candidates.job_id = jobs.id RETURNING title"
+            "UPDATE jobs SET title = (SELECT x FROM LATERAL (SELECT name AS x) y, "
+            "(SELECT 1 AS name) s LIMIT 1) FROM candidates WHERE candidates.job_id = jobs.id "
+            "RETURNING title"
         ),
         "SELECT (SELECT name FROM (SELECT 1 AS\xa0name) s) FROM candidates",
         "SELECT id FROM candidates WHERE 13 IN (1, 1--\r+length(name)\n)",

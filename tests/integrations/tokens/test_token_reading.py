@@ -3,6 +3,7 @@
 import base64
 import json
 import logging
+import signal
 import time
 import warnings
 
@@ -416,3 +417,30 @@ def test_a_new_key_beside_the_old_one():
         ]
     assert [bool(both.read(token)) for token in tokens] == [True, True]
     assert [bool(after.read(token)) for token in tokens] == [False, True]
+
+
+def test_a_time_limit_that_strikes_while_a_token_is_read_is_not_lost(monkeypatch):
+    """It is the program's, and says nothing of the token."""
+
+    def over(*_):
+        raise TimeoutError
+
+    guard = guard_of()
+    key = b"a secret of the tests, long enough"
+    trusted = TrustedIssuers("depot", {"shop": key})
+    with guard.purpose("advice"):
+        token = TokenIssuer("shop", key).token_for(guard, "depot")
+    before = signal.signal(signal.SIGALRM, over)
+    try:
+        for place in (
+            "joserfc.jws.deserialize_compact",
+            "purposeguard.integrations.tokens.taken_apart",
+        ):
+            with monkeypatch.context() as patch:
+                patch.setattr(place, lambda *_, **__: signal.raise_signal(signal.SIGALRM))
+                with pytest.raises(TimeoutError):
+                    trusted.read(token)
+    finally:
+        signal.signal(signal.SIGALRM, before)
+    assert dict(trusted.refused) == {}
+    assert trusted.read(token)
