@@ -148,3 +148,4 @@ def test_a_schema_that_lacks_a_rule_is_found_out(lost):
         if path[-1:] == (lost,):
             at(schema, path[:-1]).pop(lost)
     assert next(disagreements(schema), None)
+    assert json_schema() != schema  # which is the caller's own

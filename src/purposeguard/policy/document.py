@@ -7,6 +7,7 @@ purposes are keys with dots. Titles, notes and clauses are free text.
 import hashlib
 import json
 import re
+from copy import deepcopy
 from datetime import date
 from typing import Annotated, Any, Literal
 
@@ -322,7 +323,7 @@ def json_schema() -> dict[str, Any]:
         "$id": SCHEMA_FILE,
         **_strict(schema, models),
         "title": "purposeguard policy",
-        "definitions": {**_strict(definitions, models), "reserved": _RESERVED_NAMES},
+        "definitions": {**_strict(definitions, models), "reserved": deepcopy(_RESERVED_NAMES)},
     }
 
 
