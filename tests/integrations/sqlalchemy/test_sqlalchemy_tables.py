@@ -430,8 +430,12 @@ def test_a_guard_is_installed_once(tmp_path):
             ):
                 connection.execute(text("SELECT name FROM candidates"))
         assert len(records) == 1
-        with installed(engine, guard), pytest.raises(AccessDeniedError):
-            engine.connect().execute(text("SELECT name FROM candidates"))
+        with (
+            installed(engine, guard),
+            engine.connect() as connection,
+            pytest.raises(AccessDeniedError),
+        ):
+            connection.execute(text("SELECT name FROM candidates"))
 
 
 def test_two_guards_judge_one_engine(tmp_path):
